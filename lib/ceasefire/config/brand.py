@@ -1,0 +1,131 @@
+"""`brand.yaml`: the brand's clock, money, channels and policy."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from ceasefire.config.parsing import Declared, NotYet, refused
+from ceasefire.config.units import ClockHour, Hours, Money, Span, SpanOfTime, TimeZone, money_micros
+from ceasefire.vocabulary import MessageClass, Policy
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+AddressKind = Literal["email", "phone", "push_token"]
+
+ADDRESS_OF_CHANNEL: dict[str, AddressKind] = {"email": "email", "sms": "phone", "push": "push_token"}
+
+
+def _whole_day(value: object) -> object:
+    if value != "1d":
+        raise refused("not supported yet", "1d")
+    return value
+
+
+def _known_policy(value: object) -> object:
+    if value == "dual":
+        raise refused("not supported yet", "priority or greedy")
+    return value
+
+
+def _not_shadow(value: object) -> object:
+    if value == "shadow":
+        raise refused("not supported yet", "live")
+    return value
+
+
+class DecisionWindow(Declared):
+    """When all customers are decided together: every day at a whole hour of the brand's clock."""
+
+    every: Annotated[Literal["1d"], BeforeValidator(_whole_day)] = "1d"
+    at: ClockHour
+    grace: SpanOfTime = Span("30m", 30, "m")
+
+
+class Capacity(Declared):
+    """How many sends a window may decide."""
+
+    per_window: int = Field(ge=0, le=10**9)
+
+
+class Channel(Declared):
+    """One way to reach a customer."""
+
+    cost: Money
+    hours: Hours
+    expires: SpanOfTime
+    capacity: Capacity | None = None
+    address: AddressKind | None = None
+
+
+class Pressure(Declared):
+    """What a duration period excludes: every marketing send, those on its channel, or none."""
+
+    lock: Literal["all", "channel", "none"] = "all"
+    caps: NotYet = None
+
+
+class PolicyChoice(Declared):
+    """How collisions are settled."""
+
+    default: Annotated[Policy, BeforeValidator(_known_policy)] = Policy.GREEDY
+    arms: NotYet = None
+    explore: NotYet = None
+
+
+class ConsentDefault(Declared):
+    """What silence of a customer means, by purpose."""
+
+    marketing: Literal["allow", "deny"] = "deny"
+    transactional: Literal["allow", "deny"] = "allow"
+
+
+class Release(Declared):
+    """Whether decided sends are queued."""
+
+    mode: Annotated[Literal["live"], BeforeValidator(_not_shadow)] = "live"
+
+
+class BrandSettings(Declared):
+    """The whole of `brand.yaml`."""
+
+    brand: Identifier
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    time_zone: TimeZone
+    locale: Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")]
+    customer_key: Annotated[str, Field(pattern=r"^(env:[A-Z][A-Z0-9_]*|public:\S{8,})$")]
+    decision_window: DecisionWindow
+    consent_default: ConsentDefault = ConsentDefault()
+    late_horizon: SpanOfTime = Span("30d", 30, "d")
+    channels: dict[Identifier, Channel] = Field(min_length=1)
+    pressure: Pressure = Pressure()
+    policy: PolicyChoice = PolicyChoice()
+    release: Release = Release()
+    express_on: NotYet = None
+    history: NotYet = None
+    holdout: NotYet = None
+
+    @model_validator(mode="after")
+    def _each_channel_has_a_kind_of_address(self) -> BrandSettings:
+        for name, channel in self.channels.items():
+            if channel.address is None and name not in ADDRESS_OF_CHANNEL:
+                raise refused(f"channel {name} needs `address`", "email, phone or push_token")
+        return self
+
+    def address_kind(self, channel: str) -> str:
+        """The kind of address a channel sends to."""
+        return self.channels[channel].address or ADDRESS_OF_CHANNEL[channel]
+
+    def cost_micros(self, channel: str) -> int:
+        """Cost of one send on a channel, in millionths of a minor unit."""
+        return self.micros(self.channels[channel].cost)
+
+    def micros(self, amount: Decimal) -> int:
+        """An amount of the brand's currency in millionths of a minor unit."""
+        return money_micros(amount, self.currency)
+
+    def consent_by_default(self, purpose: MessageClass) -> bool:
+        """Whether a customer who said nothing may be contacted for this purpose."""
+        default = self.consent_default
+        return (default.marketing if purpose is MessageClass.MARKETING else default.transactional) == "allow"

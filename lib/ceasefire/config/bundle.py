@@ -1,0 +1,262 @@
+"""A brand folder as one value: the texts that were read, and what they declare.
+
+A bundle is what `decision_runs` pins, so a decision can be repeated after the files have changed.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from ceasefire.config.brand import BrandSettings
+from ceasefire.config.campaigns import Campaign
+from ceasefire.config.features import Feature
+from ceasefire.config.parsing import Lines, parse_model, parse_yaml, shown, where
+from ceasefire.config.segments import RESIDUAL_SEGMENT, Segment
+from ceasefire.errors import ConfigurationError, Problem, UsageError
+from ceasefire.ids import content_hash, customer_id
+
+BRAND_FILE = "brand.yaml"
+LISTED_FILES: dict[str, tuple[str, type[BaseModel]]] = {
+    "features.yaml": ("features", Feature),
+    "segments.yaml": ("segments", Segment),
+    "campaigns.yaml": ("campaigns", Campaign),
+}
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The texts of a brand folder; audience lists hold pseudonyms, never natural ids.
+
+    Attributes:
+        texts: YAML text by file name.
+        lists: pseudonyms by list file, sorted, each once.
+    """
+
+    texts: Mapping[str, str]
+    lists: Mapping[str, tuple[str, ...]]
+
+    @cached_property
+    def text(self) -> str:
+        """Canonical JSON of the bundle."""
+        return json.dumps(
+            {"texts": dict(self.texts), "lists": {k: list(v) for k, v in self.lists.items()}}, sort_keys=True
+        )
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the text."""
+        return content_hash(self.text)
+
+    @staticmethod
+    def from_text(text: str) -> Bundle:
+        """The bundle whose text this is."""
+        data = json.loads(text)
+        return Bundle(data["texts"], {name: tuple(ids) for name, ids in data["lists"].items()})
+
+
+@dataclass(frozen=True)
+class Brand:
+    """Everything one brand declares, checked."""
+
+    settings: BrandSettings
+    features: tuple[Feature, ...]
+    segments: tuple[Segment, ...]
+    campaigns: tuple[Campaign, ...]
+    bundle: Bundle
+    places: Mapping[tuple[str, str], str]
+    """`file:line` of each declared item, by (list name, id)."""
+
+
+def read_bundle(folder: Path, environment: Mapping[str, str]) -> tuple[Bundle, list[Problem]]:
+    """The texts of a folder, its lists turned into pseudonyms with the brand's key, and what could not be read.
+
+    Raises:
+        UsageError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"no brand folder at {folder}; --conf names a folder with {BRAND_FILE} in it")
+    problems: list[Problem] = []
+    texts: dict[str, str] = {}
+    for name in (BRAND_FILE, *LISTED_FILES):
+        path = folder / name
+        try:
+            texts[name] = path.read_text("utf-8")
+        except FileNotFoundError:
+            problems.append(Problem(name, "missing file", allowed=f"a file {name} in {folder}"))
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(Problem(name, "cannot be read as UTF-8 text", shown(str(error))))
+    natural_ids: dict[str, tuple[str, ...]] = {}
+    for path in sorted(folder.glob("audiences/*.csv")):
+        ids, wrong = _read_list(path, path.relative_to(folder).as_posix())
+        natural_ids[path.relative_to(folder).as_posix()] = ids
+        problems.extend(wrong)
+    key, wrong = _customer_key(texts.get(BRAND_FILE, ""), environment)
+    problems.extend(wrong)
+    lists = {name: tuple(sorted({customer_id(key, one) for one in ids})) for name, ids in natural_ids.items()}
+    return Bundle(texts, lists), problems
+
+
+def parse_bundle(bundle: Bundle) -> tuple[Brand | None, list[Problem]]:
+    """What a bundle declares, or None and everything that is wrong with it; rules are checked by who compiles them."""
+    problems: list[Problem] = []
+    settings: BrandSettings | None = None
+    if BRAND_FILE in bundle.texts:
+        data, lines, wrong = parse_yaml(bundle.texts[BRAND_FILE], BRAND_FILE)
+        problems += wrong
+        if not wrong:
+            settings, wrong = parse_model(BrandSettings, data, BRAND_FILE, lines)
+            problems += wrong
+    items: dict[str, list[Any]] = {}
+    ids: dict[str, set[str]] = {}
+    places: dict[tuple[str, str], str] = {}
+    for file, (key, model) in LISTED_FILES.items():
+        items[key], ids[key] = [], set()
+        if file in bundle.texts:
+            problems += _read_items(bundle.texts[file], file, key, model, items[key], ids[key], places)
+    if settings is not None:
+        problems += _dangling(settings, items["campaigns"], ids["segments"], bundle, places)
+    if settings is None or problems:
+        return None, problems
+    return Brand(
+        settings, tuple(items["features"]), tuple(items["segments"]), tuple(items["campaigns"]), bundle, places
+    ), []
+
+
+def customer_key(settings: BrandSettings, environment: Mapping[str, str]) -> bytes:
+    """The brand's key.
+
+    Raises:
+        ConfigurationError: it is a reference to a variable that is not set.
+    """
+    kind, _, name = settings.customer_key.partition(":")
+    if kind == "public":
+        return name.encode()
+    if not environment.get(name):
+        raise ConfigurationError([_key_missing(name)])
+    return environment[name].encode()
+
+
+def _key_missing(name: str) -> Problem:
+    return Problem(BRAND_FILE, "customer_key: the environment variable is not set", name, f"export {name}=…")
+
+
+def _customer_key(text: str, environment: Mapping[str, str]) -> tuple[bytes, list[Problem]]:
+    # Lists must become pseudonyms before the models are read, so the key's reference is looked at on its own.
+    data, _, wrong = parse_yaml(text, BRAND_FILE)
+    reference = data.get("customer_key") if not wrong and isinstance(data, dict) else None
+    kind, _, name = str(reference or "").partition(":")
+    if kind == "env" and not environment.get(name):
+        return b"", [_key_missing(name)]
+    return (environment[name] if kind == "env" else name).encode(), []
+
+
+def _read_list(path: Path, name: str) -> tuple[tuple[str, ...], list[Problem]]:
+    try:
+        rows = list(csv.reader(path.read_text("utf-8").splitlines()))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        return (), [Problem(name, "cannot be read as CSV", shown(str(error)))]
+    if not rows or rows[0] != ["customer_id"]:
+        got = ",".join(rows[0]) if rows else "an empty file"
+        return (), [Problem(f"{name}:1", "wrong header", shown(got), "one column, customer_id")]
+    problems = [
+        Problem(f"{name}:{number}", "not one customer id", shown(",".join(row)))
+        for number, row in enumerate(rows[1:], start=2)
+        if len(row) != 1 or not row[0].strip()
+    ]
+    return tuple(row[0] for row in rows[1:] if row), problems
+
+
+def _read_items(
+    text: str,
+    file: str,
+    key: str,
+    model: type[BaseModel],
+    items: list[Any],
+    ids: set[str],
+    places: dict[tuple[str, str], str],
+) -> list[Problem]:
+    data, lines, problems = parse_yaml(text, file)
+    if problems:
+        return problems
+    if not isinstance(data, dict) or not isinstance(data.get(key), list):
+        return [Problem(f"{file}:1", f"needs a list under `{key}:`", shown(data))]
+    problems += [
+        Problem(where(file, lines, (other,)), f"{other}: unknown key", allowed=key) for other in data if other != key
+    ]
+    for position, raw in enumerate(data[key]):
+        at = (key, position)
+        problems += _note_id(raw, file, key, where(file, lines, at), ids, places)
+        item, wrong = parse_model(model, raw, file, lines, at)
+        problems += [_named(problem, key, raw) for problem in wrong]
+        if item is not None:
+            items.append(item)
+            _note_rule_place(item, key, file, lines, at, places)
+    return problems
+
+
+def _note_id(
+    raw: Any, file: str, key: str, place: str, ids: set[str], places: dict[tuple[str, str], str]
+) -> list[Problem]:
+    identifier = (raw.get("id") or raw.get("name")) if isinstance(raw, dict) else None
+    if not isinstance(identifier, str):
+        return []
+    if identifier in ids:
+        return [
+            Problem(place, f"{key}: declared twice", shown(identifier), f"once; first at {places[key, identifier]}")
+        ]
+    ids.add(identifier)
+    places[key, identifier] = place
+    return []
+
+
+def _note_rule_place(
+    item: Any, key: str, file: str, lines: Lines, at: tuple[str | int, ...], places: dict[tuple[str, str], str]
+) -> None:
+    # A rule's problems are shown where its text stands, not where its item begins.
+    for field in ("rule", "derived"):
+        if getattr(item, field, None) is not None:
+            places[key, item.id if field == "rule" else item.name] = where(file, lines, (*at, field))
+
+
+def _named(problem: Problem, key: str, raw: Any) -> Problem:
+    identifier = (raw.get("id") or raw.get("name")) if isinstance(raw, dict) else None
+    prefix, _, rest = problem.what.partition(f"{key}.")
+    what = f"{identifier}: {rest}" if identifier and rest else problem.what
+    return Problem(problem.where, prefix + what if rest else what, problem.got, problem.allowed)
+
+
+def _dangling(
+    settings: BrandSettings,
+    campaigns: Iterable[Campaign],
+    segment_ids: set[str],
+    bundle: Bundle,
+    places: Mapping[tuple[str, str], str],
+) -> list[Problem]:
+    known_segments = segment_ids | {RESIDUAL_SEGMENT}
+    problems = []
+    for campaign in campaigns:
+        place = places["campaigns", campaign.id]
+
+        def report(what: str, got: str, allowed: Iterable[str], place: str = place, name: str = campaign.id) -> None:
+            choice = ", ".join(sorted(allowed)) or "none is declared"
+            problems.append(
+                Problem(place, f"{name}: {what}", shown(got), choice if len(choice) < 200 else "one declared")
+            )
+
+        for segment in campaign.audience.segments:
+            if segment not in known_segments:
+                report("audience names an unknown segment", segment, known_segments)
+        if campaign.audience.list is not None and campaign.audience.list not in bundle.lists:
+            report("audience names a missing list", campaign.audience.list, bundle.lists)
+        for channel in dict.fromkeys((*campaign.channels, *(variant.channel for variant in campaign.variants))):
+            if channel not in settings.channels:
+                report("unknown channel", channel, settings.channels)
+    return problems

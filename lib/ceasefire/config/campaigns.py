@@ -1,0 +1,140 @@
+"""`campaigns.yaml`: what marketing wants to say, to whom, when and at what worth."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from ceasefire.config.brand import Capacity, Identifier
+from ceasefire.config.features import EventFilter
+from ceasefire.config.parsing import Declared, NotYet, refused
+from ceasefire.config.units import Money, SpanOfTime
+from ceasefire.vocabulary import EventType, MessageClass
+
+Locale = Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")]
+
+
+def _one_or_many(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class Active(Declared):
+    """Local dates of the send, both included."""
+
+    from_: date = Field(alias="from")
+    to: date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Active:
+        if self.to < self.from_:
+            raise refused("ends before it starts", "to on or after from")
+        return self
+
+
+class Audience(Declared):
+    """Who a campaign wants: a list of natural ids, or a combination of segments (all that is given must hold)."""
+
+    any: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
+    all: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
+    none: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
+    list: str | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Audience:
+        if not (self.any or self.all or self.none or self.list):
+            raise refused("empty audience", "any, all, none or list")
+        return self
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """All segments it names."""
+        return (*self.any, *self.all, *self.none)
+
+
+class Reentry(Declared):
+    """How often one customer can be in the campaign within a span; in days, local calendar dates count."""
+
+    max: int = Field(ge=1, le=1000)
+    every: SpanOfTime
+
+
+class Variant(Declared):
+    """One content of a campaign on one channel."""
+
+    id: Identifier
+    channel: Identifier
+    locale: Locale | None = None
+    template: str = Field(min_length=1)
+    attributes: dict[str, str] = Field(default_factory=dict)
+
+
+class OutcomeSought(Declared):
+    """The event that a campaign wants to bring about."""
+
+    event: EventType
+    within: SpanOfTime
+
+
+class OutcomeValue(Declared):
+    """What the outcome is worth: a share of the customer's own mean order, or a fixed amount."""
+
+    share_of_order: float | None = Field(default=None, gt=0, le=10)
+    fixed: Money | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> OutcomeValue:
+        if (self.share_of_order is None) == (self.fixed is None):
+            raise refused("needs one of share_of_order and fixed")
+        return self
+
+
+class CancelOn(Declared):
+    """An event since the decision that makes the message wrong; `same: product`: only if it is about the same."""
+
+    event: EventType
+    same: Literal["product"] | None = None
+
+
+class Campaign(Declared):
+    """One campaign; order and length of every list in it are part of what it says.
+
+    `about` says what the message is about: the customer's last event that it lets through (a product bought).
+    """
+
+    id: Identifier
+    name: str = ""
+    class_: MessageClass = Field(default=MessageClass.MARKETING, alias="class")
+    active: Active
+    audience: Audience
+    priority: int = Field(ge=0, le=10**6)
+    duration: SpanOfTime
+    reentry: Reentry
+    channels: tuple[Identifier, ...] = Field(min_length=1)
+    variants: tuple[Variant, ...] = Field(min_length=1)
+    outcome: OutcomeSought
+    value: OutcomeValue
+    prior_uplift: float = Field(ge=-1, le=1)
+    capacity: Capacity | None = None
+    about: EventFilter | None = None
+    cancel_on: tuple[CancelOn, ...] = ()
+    stay: NotYet = None
+    holdout: NotYet = None
+    caps: NotYet = None
+    series: NotYet = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Campaign:
+        if self.about is not None and not self.about.event:
+            raise refused("about needs `event`", "as in {event: order_line, category: coats}")
+        if any(cancel.same for cancel in self.cancel_on) and self.about is None:
+            raise refused("cancel_on with `same: product` needs `about`", "about: {event: order_line, …}")
+        if len({variant.id for variant in self.variants}) < len(self.variants):
+            raise refused("two variants with one id", "unique ids")
+        if len(set(self.channels)) < len(self.channels):
+            raise refused("a channel is named twice", "each channel once")
+        for channel in self.channels:
+            if all(variant.channel != channel for variant in self.variants):
+                raise refused(f"no variant for channel {channel}", "a variant for each channel")
+        return self

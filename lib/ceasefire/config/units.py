@@ -1,0 +1,113 @@
+"""Spans of time, money and clock times as configuration writes them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BeforeValidator
+
+from ceasefire.config.parsing import refused
+
+MICROS_PER_HOUR = 3_600_000_000
+MICROS_PER_DAY = 24 * MICROS_PER_HOUR
+MICROS_PER_MINOR = 1_000_000
+"""Values are integers in millionths of a minor unit, so that sums do not depend on their order."""
+
+_EXPONENTS = {"BHD": 3, "JOD": 3, "KWD": 3, "OMR": 3, "TND": 3, "CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "VND": 0}
+_SPAN = re.compile(r"([1-9][0-9]{0,4})(m|h|d)")
+_HOURS = re.compile(r"([01][0-9]|2[0-4]):00-([01][0-9]|2[0-4]):00")
+_CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):00")
+_UNIT_MICROS = {"m": MICROS_PER_HOUR // 60, "h": MICROS_PER_HOUR, "d": MICROS_PER_DAY}
+
+
+@dataclass(frozen=True)
+class Span:
+    """A length of time; written in days it can count local calendar dates, otherwise instants."""
+
+    text: str
+    count: int
+    unit: str
+
+    @property
+    def micros(self) -> int:
+        """The length in microseconds, a day being 24 hours."""
+        return self.count * _UNIT_MICROS[self.unit]
+
+    @property
+    def in_days(self) -> bool:
+        """Whether it is written in days."""
+        return self.unit == "d"
+
+
+@dataclass(frozen=True)
+class LocalHours:
+    """Hours of the local day in which a channel may send: first hour included, last hour not."""
+
+    first: int
+    end: int
+
+
+def currency_exponent(currency: str) -> int:
+    """Decimals of a currency's minor unit by ISO 4217."""
+    return _EXPONENTS.get(currency, 2)
+
+
+def money_micros(amount: Decimal, currency: str) -> int:
+    """An amount in major units as millionths of a minor unit."""
+    return int((amount * 10 ** currency_exponent(currency) * MICROS_PER_MINOR).to_integral_value())
+
+
+def _span(value: Any) -> Span:
+    if isinstance(value, Span):
+        return value
+    match = _SPAN.fullmatch(value) if isinstance(value, str) else None
+    if not match:
+        raise refused("not a span of time", "a number and m, h or d, as in 30m, 48h, 7d")
+    return Span(value, int(match[1]), match[2])
+
+
+def _hours(value: Any) -> LocalHours:
+    if isinstance(value, LocalHours):
+        return value
+    match = _HOURS.fullmatch(value) if isinstance(value, str) else None
+    if not match or int(match[1]) >= int(match[2]):
+        raise refused("not hours of one day", "whole hours, the first before the second, as in 08:00-21:00")
+    return LocalHours(int(match[1]), int(match[2]))
+
+
+def _clock_hour(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise refused("not a clock time", 'a whole hour in quotes, as in "06:00"')
+    match = _CLOCK_TIME.fullmatch(value) if isinstance(value, str) else None
+    if not match:
+        raise refused("not a whole hour", 'a whole hour in quotes, as in "06:00"')
+    return int(match[1])
+
+
+def _money(value: Any) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+        raise refused("not an amount of money", 'a decimal text, as in "0.04"')
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        raise refused("not an amount of money", 'a decimal text, as in "0.04"') from None
+    if not amount.is_finite() or amount < 0 or amount > 10**9 or amount != round(amount, 6):
+        raise refused("money out of range", "0 to a thousand million with at most six decimals")
+    return amount
+
+
+def _time_zone(value: Any) -> str:
+    if not isinstance(value, str) or value not in available_timezones():
+        raise refused("unknown time zone", "an IANA name, as in Europe/Berlin")
+    return ZoneInfo(value).key
+
+
+SpanOfTime = Annotated[Span, BeforeValidator(_span)]
+Hours = Annotated[LocalHours, BeforeValidator(_hours)]
+ClockHour = Annotated[int, BeforeValidator(_clock_hour)]
+Money = Annotated[Decimal, BeforeValidator(_money)]
+TimeZone = Annotated[str, BeforeValidator(_time_zone)]

@@ -1,0 +1,54 @@
+"""Every identifier is a hash, so that a replay makes the same ones and nothing names a person."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+import xxhash
+
+SPARK_HASH_SEED = 42  # the seed of Spark SQL's xxhash64
+
+
+def customer_id(key: bytes, natural_id: str) -> str:
+    """The pseudonym of a customer: HMAC-SHA256 of the natural id under the brand's key, first 128 bits in hex."""
+    return _keyed_hash(key, b"customer", natural_id.encode())
+
+
+def event_key(key: bytes, event_id: str) -> str:
+    """What an event is known by in our tables; keyed, since event ids often contain natural ids."""
+    return _keyed_hash(key, b"event", event_id.encode())
+
+
+def payload_hash(key: bytes, canonical_payload: bytes) -> str:
+    """Tells a repeated event from another one under the same id; keyed, since payloads hold personal values."""
+    return _keyed_hash(key, b"payload", canonical_payload)
+
+
+def content_hash(text: str) -> str:
+    """SHA-256 of a text in hex: the name of a configuration bundle."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def hash64(text: str) -> int:
+    """The signed 64-bit integer that Spark's `xxhash64` gives for the same text."""
+    unsigned = xxhash.xxh64_intdigest(text.encode(), seed=SPARK_HASH_SEED)
+    return unsigned - (1 << 64) if unsigned >= 1 << 63 else unsigned
+
+
+def decision_id(brand: str, customer: str, lane: str, window_end_micros: int) -> str:
+    """hash(brand, customer, lane, window end): no arm, campaign, model or time of computation in it."""
+    return _plain_hash(f"{brand}|{customer}|{lane}|{window_end_micros}")
+
+
+def send_id(decision: str, channel: str, slot_micros: int) -> str:
+    """hash(decision, channel, slot): the provider's idempotency key."""
+    return _plain_hash(f"{decision}|{channel}|{slot_micros}")
+
+
+def _keyed_hash(key: bytes, domain: bytes, message: bytes) -> str:
+    return hmac.new(key, domain + b"|" + message, hashlib.sha256).hexdigest()[:32]
+
+
+def _plain_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

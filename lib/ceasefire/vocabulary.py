@@ -1,0 +1,143 @@
+"""The closed enumerations. Wherever a row falls out of the flow, it carries one of these codes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class EventType(StrEnum):
+    """What can happen to a customer. An entry's position is its code in `customer_history`: append only."""
+
+    REGISTERED = "registered"
+    PROFILE_CHANGED = "profile_changed"
+    CONSENT_CHANGED = "consent_changed"
+    BROWSE = "browse"
+    CART_ADDED = "cart_added"
+    ORDER = "order"
+    ORDER_LINE = "order_line"
+    RETURN = "return"
+    SESSION_ENDED = "session_ended"
+    CONVERTED = "converted"
+    SEND_DELIVERED = "send_delivered"
+    SEND_OPENED = "send_opened"
+    SEND_CLICKED = "send_clicked"
+    SEND_BOUNCED = "send_bounced"
+    UNSUBSCRIBED = "unsubscribed"
+    COMPLAINED = "complained"
+    CUSTOMER_MERGED = "customer_merged"
+    ERASURE_REQUESTED = "erasure_requested"
+
+    @property
+    def code(self) -> int:
+        """The small integer that stands for this type in packed histories."""
+        return EVENT_CODES[self]
+
+
+EVENT_CODES: dict[EventType, int] = {event_type: position for position, event_type in enumerate(EventType)}
+
+
+class RejectReason(StrEnum):
+    """Why an input row is in `quarantined_events` and not in `events`."""
+
+    CORRUPT = "corrupt"
+    EMPTY = "empty"
+    OVERSIZE = "oversize"
+    MISSING_FIELD = "missing_field"
+    BAD_TYPE = "bad_type"
+    NON_FINITE = "non_finite_number"
+    OUT_OF_RANGE = "out_of_range"
+    TOO_MANY_DECIMALS = "too_many_decimals"
+    OTHER_CURRENCY = "other_currency"
+    UNKNOWN_BRAND = "unknown_brand"
+    UNKNOWN_EVENT_TYPE = "unknown_event_type"
+    FUTURE = "future"
+    TOO_LATE = "too_late"
+    DUPLICATE = "duplicate"
+    CONFLICT = "same_id_other_payload"
+
+
+class FeatureType(StrEnum):
+    """The types a feature, and so a term of a rule, can have."""
+
+    INTEGER = "integer"
+    REAL = "real"
+    TEXT = "text"
+    BOOLEAN = "boolean"
+
+
+class Aggregate(StrEnum):
+    """How a feature sums up the events that its filter and window let through."""
+
+    COUNT = "count"
+    SUM = "sum"
+    MEAN = "mean"
+    MIN = "min"
+    MAX = "max"
+    FIRST = "first"
+    LAST = "last"
+    DISTINCT = "distinct"
+    DAYS_SINCE = "days_since"
+    DAYS_SINCE_FIRST = "days_since_first"
+
+
+class MessageClass(StrEnum):
+    """Marketing is held back by locks; transactional mail bypasses them and is not counted."""
+
+    MARKETING = "marketing"
+    TRANSACTIONAL = "transactional"
+
+
+class Policy(StrEnum):
+    """How collisions are settled: fixed order of campaigns, or best value first over all customers."""
+
+    PRIORITY = "priority"
+    GREEDY = "greedy"
+
+
+class Outcome(StrEnum):
+    """What was settled for a customer."""
+
+    SEND = "send"
+    SILENCE = "silence"
+
+
+class LossReason(StrEnum):
+    """Why a candidate did not win. The first seven are the gates, in the order in which they are asked."""
+
+    NOT_IN_AUDIENCE = "not_in_audience"
+    OUTSIDE_DATES = "outside_dates"
+    NO_CONSENT = "no_consent"
+    NO_ADDRESS = "no_address"
+    REENTRY_LIMIT = "reentry_limit"
+    DURATION_LOCK = "duration_lock"
+    VALUE_NOT_POSITIVE = "value_not_positive"
+    CAPACITY_FULL = "capacity_full"
+    LOST_TO_BETTER = "lost_to_better"
+
+
+class ValueBasis(StrEnum):
+    """What a campaign's outcome was taken to be worth for one customer."""
+
+    OWN_MEAN_ORDER = "own_mean_order"
+    BRAND_MEAN_ORDER = "brand_mean_order"
+    FIXED = "fixed"
+
+
+class UpliftSource(StrEnum):
+    """Where a candidate's uplift comes from."""
+
+    PRIOR = "prior"
+
+
+class WithheldReason(StrEnum):
+    """Why a decided send was stopped at the last gate."""
+
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+    UNSUBSCRIBED = "unsubscribed"
+    COMPLAINED = "complained"
+    BOUNCED = "bounced"
+    ERASED = "erased"
+    PRODUCT_RETURNED = "product_returned"
+    CANCELLED_BY_EVENT = "cancelled_by_event"
+    NO_ADDRESS = "no_address"
+    EXPIRED = "expired"
