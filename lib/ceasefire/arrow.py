@@ -8,3 +8,5 @@ import numpy.typing as npt
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
+CodeArray = npt.NDArray[np.int8]
+"""Positions in a closed enumeration; -1 where there is none."""

@@ -47,7 +47,7 @@ def send_id(decision: str, channel: str, slot_micros: int) -> str:
 
 
 def _keyed_hash(key: bytes, domain: bytes, message: bytes) -> str:
-    return hmac.new(key, domain + b"|" + message, hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(key, domain + b"|" + message, "sha256").hex()[:32]
 
 
 def _plain_hash(text: str) -> str:

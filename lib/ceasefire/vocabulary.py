@@ -141,3 +141,12 @@ class WithheldReason(StrEnum):
     CANCELLED_BY_EVENT = "cancelled_by_event"
     NO_ADDRESS = "no_address"
     EXPIRED = "expired"
+
+
+GRANTED, WITHDRAWN = "granted", "withdrawn"
+"""What a customer said on consent. Of two statements at one instant the larger text counts: a withdrawal must win."""
+
+
+def consent_entry(purpose: str, channel: str) -> str:
+    """The entry of a customer's profile that holds a consent."""
+    return f"consent/{purpose}/{channel}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -17,6 +18,7 @@ MICROS_PER_DAY = 24 * MICROS_PER_HOUR
 MICROS_PER_MINOR = 1_000_000
 """Values are integers in millionths of a minor unit, so that sums do not depend on their order."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EXPONENTS = {"BHD": 3, "JOD": 3, "KWD": 3, "OMR": 3, "TND": 3, "CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "VND": 0}
 _SPAN = re.compile(r"([1-9][0-9]{0,4})(m|h|d)")
 _HOURS = re.compile(r"([01][0-9]|2[0-4]):00-([01][0-9]|2[0-4]):00")
@@ -38,6 +40,11 @@ class Span:
         return self.count * _UNIT_MICROS[self.unit]
 
     @property
+    def length(self) -> int:
+        """Days if it is written in days, else microseconds: how a duration period is counted."""
+        return self.count if self.in_days else self.micros
+
+    @property
     def in_days(self) -> bool:
         """Whether it is written in days."""
         return self.unit == "d"
@@ -49,6 +56,25 @@ class LocalHours:
 
     first: int
     end: int
+
+
+def span_of(text: str) -> Span:
+    """The span that a text of configuration says.
+
+    Raises:
+        PydanticCustomError: it is none.
+    """
+    return _span(text)
+
+
+def instant_micros(instant: datetime) -> int:
+    """Microseconds from 1970-01-01 UTC to an aware instant."""
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def instant_of(micros: int) -> datetime:
+    """The aware UTC instant that many microseconds after 1970-01-01 UTC."""
+    return _EPOCH + timedelta(microseconds=micros)
 
 
 def currency_exponent(currency: str) -> int:

@@ -1,0 +1,60 @@
+"""Every table of a brand, declared once."""
+
+from ceasefire.tables.declaration import Column, DeltaTable, column, conform
+from ceasefire.tables.intake import CONTACTS_VAULT, EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS
+from ceasefire.tables.ledger import CANDIDATE, DECISION_RUNS, DECISIONS, TREATMENT
+from ceasefire.tables.sends import CLOCK_TICKS, RECONCILIATION, SEND_QUEUE, WITHHELD_SENDS
+from ceasefire.tables.states import (
+    CUSTOMER_HISTORY,
+    MEMBERSHIP_TRANSITIONS,
+    PACKED_EVENT,
+    PROFILE_ENTRY,
+    SEGMENT_MEMBERSHIPS,
+    WINDOW_CLOSES,
+    WINDOW_FEATURES,
+)
+
+ALL_TABLES: tuple[DeltaTable, ...] = (
+    INGEST_BATCHES,
+    EVENTS,
+    QUARANTINED_EVENTS,
+    CONTACTS_VAULT,
+    CLOCK_TICKS,
+    CUSTOMER_HISTORY,
+    WINDOW_FEATURES,
+    WINDOW_CLOSES,
+    SEGMENT_MEMBERSHIPS,
+    MEMBERSHIP_TRANSITIONS,
+    DECISION_RUNS,
+    DECISIONS,
+    SEND_QUEUE,
+    WITHHELD_SENDS,
+    RECONCILIATION,
+)
+
+__all__ = [
+    "ALL_TABLES",
+    "CANDIDATE",
+    "CLOCK_TICKS",
+    "CONTACTS_VAULT",
+    "CUSTOMER_HISTORY",
+    "DECISIONS",
+    "DECISION_RUNS",
+    "EVENTS",
+    "INGEST_BATCHES",
+    "MEMBERSHIP_TRANSITIONS",
+    "PACKED_EVENT",
+    "PROFILE_ENTRY",
+    "QUARANTINED_EVENTS",
+    "RECONCILIATION",
+    "SEGMENT_MEMBERSHIPS",
+    "SEND_QUEUE",
+    "TREATMENT",
+    "WINDOW_CLOSES",
+    "WINDOW_FEATURES",
+    "WITHHELD_SENDS",
+    "Column",
+    "DeltaTable",
+    "column",
+    "conform",
+]

@@ -1,0 +1,43 @@
+"""What the ledger says that customers were promised: the commitments that locks and re-entry count."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from ceasefire.vocabulary import Outcome
+
+
+def commitments(decisions: DataFrame, withheld: DataFrame, since: datetime, before: datetime) -> DataFrame:
+    """One row for each customer with a send that is decided and not withheld, whether released yet or not.
+
+    Args:
+        decisions: rows of the ledger.
+        withheld: rows of withheld_sends; what was withheld locks nobody.
+        since: slots before this instant reach no further.
+        before: the close that is being decided; a repetition must not see its own decisions.
+
+    Returns:
+        customer_id, and lists of one length: sent_campaign, sent_channel, sent_class, sent_slot_at, sent_duration.
+    """
+    sent = decisions.where(
+        (F.col("outcome") == Outcome.SEND.value)
+        & (F.col("window_end") < F.lit(before))
+        & (F.col("treatment.slot_at") >= F.lit(since))
+    ).select(
+        "customer_id",
+        F.col("treatment.send_id").alias("send_id"),
+        F.struct(
+            F.col("treatment.slot_at").alias("sent_slot_at"),
+            F.col("treatment.campaign_id").alias("sent_campaign"),
+            F.col("treatment.channel").alias("sent_channel"),
+            F.col("treatment.class").alias("sent_class"),
+            F.col("treatment.duration").alias("sent_duration"),
+        ).alias("send"),
+    )
+    kept = sent.join(withheld.select("send_id"), on="send_id", how="left_anti")
+    nested = kept.groupBy("customer_id").agg(F.sort_array(F.collect_list("send")).alias("sends"))
+    names = ("sent_campaign", "sent_channel", "sent_class", "sent_slot_at", "sent_duration")
+    return nested.select("customer_id", *(F.col(f"sends.{name}").alias(name) for name in names))

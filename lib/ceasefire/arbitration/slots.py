@@ -1,0 +1,85 @@
+"""Send slots: whole hours of the customer's own clock inside a channel's hours, and their local dates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import cache
+from zoneinfo import available_timezones
+
+import numpy as np
+import pyarrow as pa
+
+from ceasefire.arrow import IntArray
+from ceasefire.config.schedule import clock_hour_at, day_number, local_time
+from ceasefire.config.units import LocalHours
+
+
+def next_slot(ready_at: int, zone: str, hours: LocalHours) -> int:
+    """The first whole local hour inside a channel's hours at or after an instant; both in microseconds UTC.
+
+    An hour that the clock skips is no slot; one that it shows twice counts at its first occurrence.
+    """
+    day = local_time(ready_at, zone).date()
+    while True:
+        for hour in range(hours.first, hours.end):
+            at = clock_hour_at(day, hour, zone)
+            if at is not None and at >= ready_at:
+                return at
+        day += timedelta(days=1)
+
+
+def slots_of(ready_at: int, zones: pa.Array | Sequence[str | None], fallback: str, hours: LocalHours) -> IntArray:
+    """Each customer's next slot on a channel, worked out once for each distinct zone.
+
+    Shapes, for n customers:
+        zones    (n,) IANA names; null or unknown: the fallback
+        returns  (n,) microseconds UTC
+    """
+    zone_of_row, names = zone_codes(zones, fallback)
+    slot_of_zone = np.array([next_slot(ready_at, name, hours) for name in names], np.int64)
+    return slot_of_zone[zone_of_row]
+
+
+def zone_codes(zones: pa.Array | Sequence[str | None], fallback: str) -> tuple[IntArray, tuple[str, ...]]:
+    """Each row's zone as an index in the distinct ones; a null or unknown name stands for the fallback.
+
+    Shapes, for n rows with z distinct zones:
+        zones    (n,) names as customers' systems wrote them
+        returns  (n,) index in the names; (z,) known IANA names
+    """
+    encoded = (zones if isinstance(zones, pa.Array) else pa.array(zones, pa.string())).dictionary_encode()
+    known = _known_zones()
+    # One more entry than there are names, for rows that have none.
+    read_as = [name if name in known else fallback for name in [*encoded.dictionary.to_pylist(), None]]
+    names = tuple(dict.fromkeys(read_as))
+    code_of_text = np.array([names.index(name) for name in read_as], np.int64)
+    return code_of_text[encoded.indices.fill_null(len(read_as) - 1).to_numpy(zero_copy_only=False)], names
+
+
+def local_dates(instants: IntArray, zone_of_row: IntArray, zones: Sequence[str]) -> IntArray:
+    """The local calendar date of each instant, worked out once for each distinct zone and instant.
+
+    Shapes:
+        instants     (m,) microseconds UTC
+        zone_of_row  (m,) index in the zones
+        zones        known IANA names
+        returns      (m,) days since 1970-01-01
+    """
+    in_order = np.lexsort((instants, zone_of_row))
+    sorted_instants, sorted_zones = instants[in_order], zone_of_row[in_order]
+    is_new = np.ones(len(instants), np.bool_)
+    is_new[1:] = (np.diff(sorted_instants) != 0) | (np.diff(sorted_zones) != 0)
+    distinct = [
+        day_number(local_time(instant, zones[zone]).date())
+        for instant, zone in zip(sorted_instants[is_new].tolist(), sorted_zones[is_new].tolist(), strict=True)
+    ]
+    dates = np.empty(len(instants), np.int64)
+    dates[in_order] = np.array(distinct, np.int64)[np.cumsum(is_new) - 1]
+    return dates
+
+
+@cache
+def _known_zones() -> frozenset[str]:
+    # `localtime` is whatever the machine is set to, so it would not say the same on each.
+    return frozenset(available_timezones()) - {"localtime"}

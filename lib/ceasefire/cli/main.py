@@ -1,0 +1,197 @@
+"""The command line. Each command asks the library and prints; errors are one line a problem and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from ceasefire.cli.demo import play_demo
+from ceasefire.cli.output import complain, local_text, progress, results, say_json, say_records
+from ceasefire.cli.workspaces import existing_root, instant, open_workspace, session_for
+from ceasefire.errors import CeasefireError, CheckFailedError, EnvironmentMissingError, UsageError
+from ceasefire.ids import customer_id
+from ceasefire.pipelines.explain import explain as explain_decision
+from ceasefire.pipelines.run import run as run_brand
+from ceasefire.pipelines.show import show_rows
+from ceasefire.pipelines.summary import summaries
+from ceasefire.pipelines.workspace import load_brand
+from ceasefire.reports.explanation import explanation_lines
+from ceasefire.runtime.doctor import examine
+from ceasefire.tables import ALL_TABLES
+
+app = typer.Typer(
+    help="Decides for every customer the one next message, or silence.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Conf = Annotated[Path, typer.Option("--conf", help="Brand folder: brand.yaml, features.yaml, …", show_default=False)]
+Root = Annotated[str, typer.Option("--root", help="Folder that holds the tables of all brands.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Customer = Annotated[str, typer.Option("--customer", help="The id that the events carry.", show_default=False)]
+
+DEFAULT_DEMO_ROOT = "ceasefire-demo"
+INTERRUPTED = 130
+
+
+@app.callback()
+def options(debug: Annotated[bool, typer.Option("--debug", help="Show the stack trace of an error.")] = False) -> None:
+    """Read by main, which has to know before any command runs."""
+
+
+@app.command()
+def doctor(
+    root: Annotated[str | None, typer.Option("--root", help="Also check that this folder can be written.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what this machine has and lacks, and what to do. Example: ceasefire doctor"""
+    findings = examine(None if root is None else Path(root), os.environ)
+    if as_json:
+        say_json([{"name": f.name, "ok": f.ok, "found": f.found, "advice": f.advice} for f in findings])
+    else:
+        for one in findings:
+            advice = "" if one.ok or not one.advice else f"\n       {one.advice}"
+            results().print(f"{'ok  ' if one.ok else 'LACK'}   {one.name}: {one.found}{advice}", markup=False)
+    if not all(one.ok for one in findings):
+        raise EnvironmentMissingError("something is missing; the lines marked LACK say what to do")
+
+
+@app.command()
+def demo(
+    root: Annotated[str, typer.Option("--root", help="Where tables and queues are written.")] = DEFAULT_DEMO_ROOT,
+    data: Annotated[Path | None, typer.Option("--data", help="Another folder of the same CSV files.")] = None,
+    windows: Annotated[int, typer.Option("--windows", min=1, max=60, help="Daily windows from 2017-12-04.")] = 7,
+    brand: Annotated[str, typer.Option("--brand", help="completejourney")] = "completejourney",
+    as_json: Json = False,
+) -> None:
+    """Play a week of real customers in December 2017. Example: ceasefire demo --windows 2"""
+    play_demo(root, data, windows, brand, as_json)
+
+
+@app.command()
+def validate(conf: Conf, as_json: Json = False) -> None:
+    """Check a brand folder and say all that is wrong. Example: ceasefire validate --conf conf/brands/showcase"""
+    brand = load_brand(conf, os.environ).brand
+    counts = {"features": len(brand.features), "segments": len(brand.segments), "campaigns": len(brand.campaigns)}
+    if as_json:
+        say_json({"brand": brand.settings.brand, **counts, "bundle": brand.bundle.hash})
+    else:
+        listed = ", ".join(f"{count} {name}" for name, count in counts.items())
+        results().print(f"{conf}: fine. Brand {brand.settings.brand}: {listed}.", markup=False)
+
+
+@app.command()
+def run(
+    conf: Conf,
+    root: Root,
+    events: Annotated[str, typer.Option("--events", help="Folder of JSON-lines files, or one file.")],
+    first: Annotated[str | None, typer.Option("--from", help="First close, ISO 8601 with offset.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="No close after this instant.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Take in all events, decide every due window in order, release, end.
+
+    Example: ceasefire run --conf conf/brands/showcase --root lake --events events/
+    """
+    start, end = instant(first, "--from"), instant(until, "--until")
+    at_work = load_brand(conf, os.environ)
+    if "://" not in events and not Path(events).exists():
+        raise UsageError(f"no events at {events}; --events names a folder of JSON-lines files, or one such file")
+    with progress("starting Spark") as tell, session_for(at_work, root) as workspace:
+        ran = run_brand(workspace, events, start, end, tell)
+        rows = summaries(workspace, ran.closes)
+    if as_json:
+        say_json(rows)
+    elif rows:
+        say_records(rows)
+    else:
+        results().print("No window was due: nothing new to decide.")
+
+
+@app.command()
+def explain(
+    conf: Conf,
+    root: Root,
+    customer: Customer,
+    at: Annotated[str | None, typer.Option("--at", help="The decision in force at this instant.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say why a customer got what she got.
+
+    Example: ceasefire explain --conf ceasefire-demo/conf --root ceasefire-demo --customer 572
+    """
+    moment = instant(at, "--at")
+    with progress("starting Spark"), open_workspace(conf, root) as workspace:
+        existing_root(root, workspace.lake.brand)
+        explanation = explain_decision(workspace, customer, moment)
+    if as_json:
+        say_json(explanation.as_data())
+    else:
+        for line in explanation_lines(explanation, local_text(explanation.zone)):
+            results().print(line, markup=False)
+
+
+@app.command()
+def show(
+    table: Annotated[str, typer.Argument(help="A table: events, decisions, send_queue, …")],
+    conf: Conf,
+    root: Root,
+    customer: Annotated[str | None, typer.Option("--customer", help="Only rows of this customer.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many rows.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Print rows of a table. Example: ceasefire show send_queue --conf ceasefire-demo/conf --root ceasefire-demo"""
+    known = {one.name: one for one in ALL_TABLES}
+    if table not in known:
+        raise UsageError(f"no table {table}, allowed: {', '.join(known)}")
+    with progress("starting Spark"), open_workspace(conf, root) as workspace:
+        existing_root(root, workspace.lake.brand)
+        pseudonym = None if customer is None else customer_id(workspace.at_work.key, customer)
+        rows = show_rows(workspace.lake, known[table], pseudonym, limit)
+    if as_json:
+        say_json(rows)
+    elif rows:
+        say_records(rows)
+    else:
+        results().print("No rows.")
+
+
+def main() -> None:
+    """Run a command; turn whatever goes wrong into lines on stderr and an exit code."""
+    # The option stands before the command, where typer reads it too late for errors of the command line itself.
+    sys.exit(exit_code_of(sys.argv[1:], debug="--debug" in sys.argv))
+
+
+def exit_code_of(arguments: list[str], debug: bool = False) -> int:
+    """Run one command line and give its exit code: 0 fine, 1 a check failed, 2 wrong usage, 3 something is missing."""
+    try:
+        app(arguments, standalone_mode=False)
+    except CeasefireError as error:
+        if debug:
+            traceback.print_exc()
+        complain(str(error))
+        return error.exit_code
+    except click.exceptions.Exit as request:
+        return request.exit_code
+    except click.ClickException as error:
+        error.show()
+        return UsageError.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        complain("interrupted; the same command goes on where this one stopped")
+        return INTERRUPTED
+    except BrokenPipeError:
+        return 0
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        first_line = next(iter(str(error).splitlines()), type(error).__name__)
+        complain(f"{type(error).__name__}: {first_line}; ceasefire --debug shows where")
+        return CheckFailedError.exit_code
+    return 0

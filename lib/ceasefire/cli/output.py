@@ -1,0 +1,99 @@
+"""How commands speak: results on stdout, progress and errors on stderr, and nothing on the way in a pipe."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.table import Table
+
+from ceasefire.pipelines.run import Progress
+
+WIDE_TABLE_COLUMNS = 8
+
+
+def results() -> Console:
+    """Where results go; not coloured and not wrapped in a pipe."""
+    return Console(soft_wrap=True, highlight=False)
+
+
+@contextmanager
+def progress(first: str) -> Iterator[Progress]:
+    """Shows on a terminal what is being done; says nothing in a pipe."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _silent
+        return
+    with console.status(first) as status:
+        yield lambda what: status.update(what)
+
+
+def complain(text: str) -> None:
+    """An error, as it is, on stderr."""
+    print(text, file=sys.stderr)  # noqa: T201 - what commands say has its home here
+
+
+def say_json(data: Any) -> None:
+    """Data as JSON, instants in ISO 8601, for other programs."""
+    print(json.dumps(data, default=_json_value, ensure_ascii=False, indent=2))  # noqa: T201
+
+
+def say_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """A small table; numbers to the right."""
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for number, name in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[number], int | float | Decimal) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    results().print(table)
+
+
+def say_records(rows: Sequence[dict[str, Any]]) -> None:
+    """Rows as a table if it is narrow, else one column a line, a blank line between rows."""
+    if rows and len(rows[0]) <= WIDE_TABLE_COLUMNS:
+        names = list(rows[0])
+        say_table("", names, [[row[name] for name in names] for row in rows])
+        return
+    console = results()
+    for row in rows:
+        width = max(len(name) for name in row)
+        for name, value in row.items():
+            console.print(f"{name:<{width}}  {_cell(value)}", markup=False)
+        console.print()
+
+
+def local_text(zone: str) -> Any:
+    """A function from an instant to what the brand's clock shows."""
+    return lambda instant: instant.astimezone(ZoneInfo(zone)).strftime("%a %Y-%m-%d %H:%M %Z")
+
+
+def _silent(what: str) -> None:
+    pass
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, list | dict):
+        return json.dumps(value, default=_json_value, ensure_ascii=False)
+    return str(value)
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return str(value)

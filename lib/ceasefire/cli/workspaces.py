@@ -1,0 +1,61 @@
+"""From a command's options to a brand at work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from ceasefire.errors import UsageError
+from ceasefire.pipelines.workspace import BrandAtWork, Workspace, load_brand
+from ceasefire.runtime.clock import WallClock
+from ceasefire.runtime.session import local_session, quiet_stop
+from ceasefire.storage.lake import Lake
+
+
+@contextmanager
+def open_workspace(conf: Path, root: str) -> Iterator[Workspace]:
+    """The brand of a folder on its tables under a root, with a session that ends with the command."""
+    at_work = load_brand(conf, os.environ)
+    with session_for(at_work, root) as workspace:
+        yield workspace
+
+
+@contextmanager
+def session_for(at_work: BrandAtWork, root: str) -> Iterator[Workspace]:
+    """A brand that is loaded already, with a session that ends with the command."""
+    spark = local_session("ceasefire", {})
+    try:
+        yield Workspace(Lake(spark, root, at_work.brand.settings.brand), at_work, WallClock())
+    finally:
+        quiet_stop(spark)
+
+
+def instant(text: str | None, option: str) -> datetime | None:
+    """An option that holds an instant.
+
+    Raises:
+        UsageError: it is no ISO 8601 instant with an offset.
+    """
+    if text is None:
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        parsed = None
+    if parsed is None or parsed.tzinfo is None:
+        raise UsageError(f"{option} {text}: not an instant, allowed: ISO 8601 with an offset, as in 2017-12-04T11:00Z")
+    return parsed
+
+
+def existing_root(root: str, brand: str) -> str:
+    """A root that commands which only read can read.
+
+    Raises:
+        UsageError: there is nothing of this brand.
+    """
+    if "://" not in root and not Path(root, brand).is_dir():
+        raise UsageError(f"no tables of brand {brand} in {root}; --root names the folder that `ceasefire run` wrote to")
+    return root

@@ -1,0 +1,133 @@
+"""The demo brand's folder: campaigns and audiences from the data, everything else from a template."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import ceasefire
+from ceasefire.config.bundle import BRAND_FILE
+from ceasefire.demo.events import BRAND, campaign_name
+from ceasefire.demo.source import CampaignDescription, Source
+from ceasefire.errors import UsageError
+
+TEMPLATE_FILES = (BRAND_FILE, "features.yaml", "segments.yaml")
+
+_HEADER = """\
+# Made from the Complete Journey data (ceasefire.demo.brand_folder); edit the terms of the types there.
+#
+# From the data: which campaigns there are, their types, their dates, and which households each one wants.
+# Ours, since the data know nothing of them: channels, templates, priority, duration, re-entry, outcome and its
+# value, prior uplift and capacity, one set for each type; within a type the older campaign has priority.
+"""
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """What we invented for all campaigns of one type; texts as they stand in the file."""
+
+    channels: tuple[str, ...]
+    outcome: str
+    value: str
+    prior_uplift: str
+    capacity_per_window: int | None = None
+
+
+_TERMS = {
+    # Wide campaigns of coupons chosen for each household: they bring people to the store.
+    "A": _Terms(("email", "push"), "order", "{share_of_order: 0.25}", "0.03"),
+    # Narrow ones of a few products, for which the manufacturer supplies a bounded number of coupons a day.
+    "B": _Terms(("email", "sms"), "order", "{share_of_order: 0.25}", "0.02", capacity_per_window=60),
+    # Long ones; the manufacturer pays for each coupon that comes back.
+    "C": _Terms(("email", "sms", "push"), "converted", '{fixed: "6.00"}', "0.008"),
+}
+_DURATION = "3d"
+_REENTRY = "{max: 1, every: 7d}"
+_OUTCOME_WITHIN = "14d"
+_PRIORITY_STEP = 10  # leaves room between two campaigns for one of your own
+
+
+def campaign_files(source: Source) -> dict[str, str]:
+    """What a brand folder says about campaigns: `campaigns.yaml` and one list of natural ids for each campaign.
+
+    Returns:
+        Texts by path inside the folder. The order of rows in the source changes nothing.
+    """
+    households: dict[str, set[str]] = defaultdict(set)
+    for target in source.targets:
+        households[target.campaign_id].add(target.household_id)
+    in_priority = sorted(source.campaigns.values(), key=lambda one: (one.type, one.start, int(one.campaign_id)))
+    priorities = {campaign.campaign_id: _PRIORITY_STEP * rank for rank, campaign in enumerate(in_priority, start=1)}
+    by_number = sorted(source.campaigns.values(), key=lambda one: int(one.campaign_id))
+    files = {
+        "campaigns.yaml": "".join(
+            [_HEADER, "campaigns:\n", *(_campaign_text(one, priorities[one.campaign_id]) for one in by_number)]
+        )
+    }
+    for campaign in by_number:
+        ids = sorted(households[campaign.campaign_id], key=int)
+        files[_audience(campaign.campaign_id)] = "".join(f"{line}\n" for line in ("customer_id", *ids))
+    return files
+
+
+def template_folder() -> Path:
+    """The demo's own brand folder: inside an installed package, or beside the sources."""
+    package = Path(ceasefire.__file__).parent
+    places = (package / "conf", package.parents[1] / "conf")
+    return next(place for place in places if place.is_dir()) / "brands" / BRAND
+
+
+def brand_folder(source: Source, template_folder: Path, into: Path) -> None:
+    """Write a full brand folder for a source; lists of an earlier source that lie there are removed.
+
+    Args:
+        source: where campaigns and audiences come from.
+        template_folder: where brand, features and segments come from; may be the folder that is written.
+        into: the folder to write, made if need be.
+
+    Raises:
+        UsageError: the template folder lacks a file; nothing is written then.
+    """
+    missing = [name for name in TEMPLATE_FILES if not (template_folder / name).is_file()]
+    if missing:
+        raise UsageError(f"no {', '.join(missing)} in {template_folder}; it should be the demo's own brand folder")
+    files = {name: (template_folder / name).read_text("utf-8") for name in TEMPLATE_FILES} | campaign_files(source)
+    for name, text in files.items():
+        path = into / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    for path in into.glob("audiences/*.csv"):
+        if path.relative_to(into).as_posix() not in files:
+            path.unlink()
+
+
+def _audience(campaign_id: str) -> str:
+    return f"audiences/{campaign_name(campaign_id)}.csv"
+
+
+def _campaign_text(campaign: CampaignDescription, priority: int) -> str:
+    terms = _TERMS[campaign.type]
+    lines = [
+        f"- id: {campaign_name(campaign.campaign_id)}",
+        f"  name: Type {campaign.type} campaign {campaign.campaign_id}",
+        f"  active: {{from: {campaign.start.isoformat()}, to: {campaign.end.isoformat()}}}",
+        f"  audience: {{list: {_audience(campaign.campaign_id)}}}",
+        f"  priority: {priority}",
+        f"  duration: {_DURATION}",
+        f"  reentry: {_REENTRY}",
+        f"  channels: [{', '.join(terms.channels)}]",
+        "  variants:",
+        *(
+            f"    - {{id: {channel}, channel: {channel}, template: campaign-{campaign.campaign_id}-{channel}}}"
+            for channel in terms.channels
+        ),
+        f"  outcome: {{event: {terms.outcome}, within: {_OUTCOME_WITHIN}}}",
+        f"  value: {terms.value}",
+        f"  prior_uplift: {terms.prior_uplift}",
+    ]
+    if terms.capacity_per_window is not None:
+        lines.append(f"  capacity: {{per_window: {terms.capacity_per_window}}}")
+    # Whoever redeems a coupon between the decision and the send needs no reminder.
+    lines.append("  cancel_on: [{event: converted}]")
+    return "".join(f"  {line}\n" for line in lines)

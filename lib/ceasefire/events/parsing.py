@@ -1,0 +1,86 @@
+"""The contract applied to batches of input lines: Arrow batches in, Arrow batches out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
+
+import pyarrow as pa
+from pyspark.sql.types import ArrayType, LongType, StringType, StructField, StructType, TimestampType
+
+from ceasefire.events.contract import Contract, ParsedRow, parse_row
+from ceasefire.tables.intake import TEXT_MAP
+
+_ARROW_TEXT_MAP = pa.map_(pa.string(), pa.string())
+_ARROW_TYPES: dict[str, pa.DataType] = {
+    "reasons": pa.list_(pa.string()),
+    "event_at": pa.timestamp("us", tz="UTC"),
+    "quantity_milli": pa.int64(),
+    "amount_minor": pa.int64(),
+    "attributes": _ARROW_TEXT_MAP,
+    "extra": _ARROW_TEXT_MAP,
+}
+_SPARK_TYPES = {
+    "reasons": ArrayType(StringType()),
+    "event_at": TimestampType(),
+    "quantity_milli": LongType(),
+    "amount_minor": LongType(),
+    "attributes": TEXT_MAP,
+    "extra": TEXT_MAP,
+}
+_FIELDS = tuple(one.name for one in fields(ParsedRow))
+_POSITION = ("source_file", "source_block", "source_row")
+
+ARROW_SCHEMA = pa.schema(
+    [("source_file", pa.string()), ("source_block", pa.int64()), ("source_row", pa.int64())]
+    + [(name, _ARROW_TYPES.get(name, pa.string())) for name in _FIELDS]
+)
+PARSED_SCHEMA = StructType(
+    [
+        StructField("source_file", StringType()),
+        StructField("source_block", LongType()),
+        StructField("source_row", LongType()),
+        *(StructField(name, _SPARK_TYPES.get(name, StringType())) for name in _FIELDS),
+    ]
+)
+"""One row for each input line: its position, and the fields of `contract.ParsedRow`."""
+
+BatchFunction = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+
+
+def parse_lines(contract: Contract) -> BatchFunction:
+    """The function for `mapInArrow` that reads lines (value, source_file, source_block).
+
+    Lines of one block of a file reach one task in the order of the file, so that counting them tells the row.
+    """
+
+    def parse(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        block: tuple[str, int] | None = None
+        row_number = 0
+        for batch in batches:
+            columns: dict[str, list[object]] = {name: [] for name in (*_POSITION, *_FIELDS)}
+            for text, file, start in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                if (file, start) != block:
+                    block, row_number = (file, start), 0
+                row_number += 1
+                _append(columns, (file, start, row_number), parse_row(text, contract))
+            yield _batch(columns)
+
+    return parse
+
+
+def _append(columns: dict[str, list[object]], position: tuple[str, int, int], row: ParsedRow) -> None:
+    for name, value in zip(_POSITION, position, strict=True):
+        columns[name].append(value)
+    for name in _FIELDS:
+        value = getattr(row, name)
+        if name == "reasons":
+            value = sorted(value)
+        elif name in ("attributes", "extra") and value is not None:
+            value = list(value.items())
+        columns[name].append(value)
+
+
+def _batch(columns: dict[str, list[object]]) -> pa.RecordBatch:
+    arrays = [pa.array(columns[one.name], type=one.type) for one in ARROW_SCHEMA]
+    return pa.RecordBatch.from_arrays(arrays, schema=ARROW_SCHEMA)

@@ -1,0 +1,170 @@
+"""The steps of a feature program: each keeps some of the events that an earlier step let through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ceasefire.arrow import BoolArray, IntArray
+from ceasefire.features.packed import PackedLists
+from ceasefire.features.selection import Selection, at_extreme, everything, largest, narrowed, smallest
+from ceasefire.vocabulary import EventType
+
+EVENT_AT = "event_at"
+TYPE = "type"
+AMOUNT = "amount_minor"
+QUANTITY = "quantity_milli"
+CATEGORY_COLUMNS = ("category_1", "category_2", "category_3")
+BEFORE_AS_OF = 0
+"""The step that every program begins with: all events before as_of."""
+
+_NEVER = np.iinfo(np.int64).max
+_NULLABLE = (AMOUNT, QUANTITY)
+
+
+@dataclass(frozen=True)
+class OfTypes:
+    """Events of one of these types, by code."""
+
+    codes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Equal:
+    """Events whose id column holds this hash."""
+
+    column: str
+    id_hash: int
+
+
+@dataclass(frozen=True)
+class Within:
+    """Events of the last so many microseconds before as_of, the first of them included."""
+
+    micros: int
+
+
+@dataclass(frozen=True)
+class SinceRegistration:
+    """Events at or after the customer's first registration, which the step `registrations` finds."""
+
+    registrations: int
+
+
+@dataclass(frozen=True)
+class Carrying:
+    """Events in which a column says something: a number that is not null, an id that is not 0."""
+
+    column: str
+
+
+@dataclass(frozen=True)
+class AtEarliest:
+    """Each customer's events at the earliest instant of those so far."""
+
+
+@dataclass(frozen=True)
+class AtLatest:
+    """Each customer's events at the latest instant of those so far."""
+
+
+Criterion = OfTypes | Equal | Within | SinceRegistration | Carrying | AtEarliest | AtLatest
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """One step: of the events that step `of` kept, those that meet a criterion."""
+
+    of: int
+    criterion: Criterion
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The history columns it reads."""
+        match self.criterion:
+            case OfTypes():
+                return (TYPE,)
+            case Equal(column=column) | Carrying(column=column):
+                return CATEGORY_COLUMNS if column == "category" else (column,)
+            case _:
+                return (EVENT_AT,)
+
+
+@dataclass(frozen=True)
+class Events:
+    """The packed events of a batch, read as of one instant."""
+
+    lists: PackedLists
+    as_of_micros: int
+
+    @cached_property
+    def instants(self) -> IntArray:
+        """(m,) event_at in epoch microseconds."""
+        return self.lists.whole(EVENT_AT)
+
+    @cached_property
+    def deepest_category(self) -> IntArray:
+        """(m,) hash of the deepest level of the category that histories keep, 0 for none."""
+        first, second, third = (self.lists.whole(column) for column in CATEGORY_COLUMNS)
+        return np.where(third != 0, third, np.where(second != 0, second, first))
+
+    def ids(self, column: str) -> IntArray:
+        """(m,) hashes of an id column; `category` stands for the deepest level."""
+        return self.deepest_category if column == "category" else self.lists.whole(column)
+
+    def before_as_of(self) -> Selection:
+        """All that may be read: the events before as_of."""
+        return narrowed(everything(self.lists), self.instants < self.as_of_micros)
+
+
+def selections(narrowings: Sequence[Narrowing], events: Events) -> list[Selection]:
+    """What every step keeps; step 0 is the events before as_of, narrowing i yields step i + 1."""
+    kept = [events.before_as_of()]
+    for narrowing in narrowings:
+        kept.append(_kept(narrowing, events, kept))
+    return kept
+
+
+def _kept(narrowing: Narrowing, events: Events, steps: Sequence[Selection]) -> Selection:
+    selection = steps[narrowing.of]
+    at = selection.positions
+    match narrowing.criterion:
+        case OfTypes(codes):
+            return narrowed(selection, _is_one_of(events.lists.whole(TYPE)[at], codes))
+        case Equal(column, id_hash):
+            return narrowed(selection, events.lists.whole(column)[at] == id_hash)
+        case Within(micros):
+            return narrowed(selection, events.instants[at] >= events.as_of_micros - micros)
+        case SinceRegistration(registrations):
+            registered_at = _registered_at(steps[registrations], events)
+            return narrowed(selection, events.instants[at] >= registered_at[selection.owners])
+        case Carrying(column) if column in _NULLABLE:
+            return narrowed(selection, events.lists.known(column)[at])
+        case Carrying(column):
+            return narrowed(selection, events.ids(column)[at] != 0)
+        case AtEarliest():
+            instants = events.instants[at]
+            return at_extreme(selection, instants, smallest(selection, instants))
+        case AtLatest():
+            instants = events.instants[at]
+            return at_extreme(selection, instants, largest(selection, instants))
+
+
+def _is_one_of(types: IntArray, codes: tuple[int, ...]) -> BoolArray:
+    # A handful of comparisons over small integers is several times faster than a set membership.
+    found: BoolArray = np.zeros(len(types), dtype=np.bool_)
+    for code in codes:
+        found |= types == code
+    return found
+
+
+def _registered_at(registrations: Selection, events: Events) -> IntArray:
+    registered_at = np.full(events.lists.customers, _NEVER, dtype=np.int64)
+    registered_at[registrations.present] = smallest(registrations, events.instants[registrations.positions])
+    return registered_at
+
+
+REGISTRATIONS = Narrowing(BEFORE_AS_OF, OfTypes((EventType.REGISTERED.code,)))

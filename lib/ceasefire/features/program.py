@@ -1,0 +1,237 @@
+"""The catalogue compiled: features that share a filter, a window or a number share the work.
+
+A program has three layers, each entry of which stands once however many features rest on it: narrowings (which events
+pass), reductions (one number per customer), outputs (a named column with its default).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ceasefire.arrow import BoolArray
+from ceasefire.config.features import EventFilter, Feature
+from ceasefire.errors import UsageError
+from ceasefire.features.narrowing import (
+    BEFORE_AS_OF,
+    CATEGORY_COLUMNS,
+    EVENT_AT,
+    REGISTRATIONS,
+    AtEarliest,
+    AtLatest,
+    Carrying,
+    Criterion,
+    Equal,
+    Events,
+    Narrowing,
+    OfTypes,
+    SinceRegistration,
+    Within,
+    selections,
+)
+from ceasefire.features.packed import PackedLists, require_columns
+from ceasefire.features.profile import PROFILE_COLUMNS, latest_settings
+from ceasefire.features.reduction import PerCustomer, Reduction, carrier, reduced
+from ceasefire.ids import hash64
+from ceasefire.vocabulary import Aggregate, FeatureType
+
+_ARROW_TYPES = {
+    FeatureType.INTEGER: pa.int64(),
+    FeatureType.REAL: pa.float64(),
+    FeatureType.TEXT: pa.string(),
+}
+
+
+@dataclass(frozen=True)
+class NumberOutput:
+    """A feature over events: the reduction that it shows, and what stands where no event passed."""
+
+    name: str
+    reduction: int
+    type: FeatureType
+    default: int | float | None
+
+
+@dataclass(frozen=True)
+class ProfileOutput:
+    """A feature over the profile: the entry that it shows, and what stands where there is none."""
+
+    name: str
+    entry: str
+    default: str | None
+
+
+@dataclass(frozen=True)
+class FeatureProgram:
+    """Base features ready to be computed from packed histories; plain values, so it travels to workers.
+
+    Attributes:
+        narrowings: narrowing i makes step i + 1 of earlier steps; step 0 is every event before as_of.
+        reductions: each over one step.
+        outputs: one per feature, in declaration order.
+    """
+
+    narrowings: tuple[Narrowing, ...]
+    reductions: tuple[Reduction, ...]
+    outputs: tuple[NumberOutput | ProfileOutput, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The list columns of a history that the program reads, each once, always the same way round."""
+        read = {EVENT_AT}
+        read.update(column for narrowing in self.narrowings for column in narrowing.columns)
+        read.update(column for reduction in self.reductions for column in reduction.columns)
+        if self._entries:
+            read.update(PROFILE_COLUMNS)
+        return tuple(sorted(read))
+
+    def values(self, history: pa.RecordBatch, as_of_micros: int) -> dict[str, pa.Array]:
+        """The features of every customer of a batch, in declaration order.
+
+        Windows are `[as_of - w, as_of)`; nothing at or past as_of is read. Neither the order of events nor what else
+        is in the batch shows in a value. A first or last value at an instant with several is the smallest or the
+        largest of them.
+
+        Args:
+            history: one row per customer; `columns` at least.
+            as_of_micros: epoch microseconds.
+
+        Returns:
+            By name an array with one element per row, typed as `arrow_type` says. Where nothing passed, or nothing
+            that carries the value, the feature's default; without one 0 for count and distinct, else null.
+
+        Raises:
+            CheckFailedError: a column is missing, has nulls where none can be, or lists of another length.
+        """
+        require_columns(history, self.columns)
+        events = Events(PackedLists(history, EVENT_AT), as_of_micros)
+        steps = selections(self.narrowings, events)
+        numbers = [reduced(reduction, events, steps) for reduction in self.reductions]
+        entries = latest_settings(history, self._entries, as_of_micros) if self._entries else {}
+        return {
+            output.name: _text(entries[output.entry], output.default)
+            if isinstance(output, ProfileOutput)
+            else _number(numbers[output.reduction], output)
+            for output in self.outputs
+        }
+
+    def has_events(self, history: pa.RecordBatch, as_of_micros: int) -> BoolArray:
+        """(n,) the customers with any event before as_of: the population of a close.
+
+        Raises:
+            CheckFailedError: `event_at` is missing or has null elements.
+        """
+        require_columns(history, (EVENT_AT,))
+        events = Events(PackedLists(history, EVENT_AT), as_of_micros)
+        has_events = np.zeros(events.lists.customers, dtype=np.bool_)
+        has_events[events.before_as_of().present] = True
+        return has_events
+
+    @property
+    def _entries(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(output.entry for output in self.outputs if isinstance(output, ProfileOutput)))
+
+
+def compile_features(features: Sequence[Feature]) -> FeatureProgram:
+    """The program of a catalogue of base features.
+
+    Raises:
+        UsageError: a feature is derived from others, or a name stands twice; names all of them.
+    """
+    names = [feature.name for feature in features]
+    wrong = [
+        f"feature {feature.name} is derived, and not computed from histories"
+        for feature in features
+        if not feature.from_
+    ]
+    wrong += [f"feature {name} stands twice in the catalogue" for name in dict.fromkeys(names) if names.count(name) > 1]
+    if wrong:
+        raise UsageError("; ".join(wrong))
+    narrowings: dict[Narrowing, int] = {}
+    reductions: dict[Reduction, int] = {}
+    outputs = tuple(
+        _output(feature, feature.from_, narrowings, reductions) for feature in features if feature.from_ is not None
+    )
+    return FeatureProgram(tuple(narrowings), tuple(reductions), outputs)
+
+
+def history_columns(features: Sequence[Feature]) -> tuple[str, ...]:
+    """The list columns of a history that these base features need, so that only those are read and shipped."""
+    return compile_features(features).columns
+
+
+def arrow_type(feature: Feature) -> pa.DataType:
+    """The type of a feature's column."""
+    return _ARROW_TYPES[feature.type]
+
+
+def _output(
+    feature: Feature, filter_: EventFilter, narrowings: dict[Narrowing, int], reductions: dict[Reduction, int]
+) -> NumberOutput | ProfileOutput:
+    if filter_.profile is not None:
+        return ProfileOutput(feature.name, filter_.profile, None if feature.default is None else str(feature.default))
+    step = BEFORE_AS_OF
+    for criterion in (*_of_filter(filter_), *_of_window(feature, narrowings), *_of_aggregate(feature)):
+        step = _interned(Narrowing(step, criterion), narrowings)
+    reduction = Reduction(step, Aggregate(str(feature.aggregate)), feature.value)
+    return NumberOutput(
+        feature.name, reductions.setdefault(reduction, len(reductions)), feature.type, _default_number(feature)
+    )
+
+
+def _interned(narrowing: Narrowing, narrowings: dict[Narrowing, int]) -> int:
+    return narrowings.setdefault(narrowing, len(narrowings) + 1)
+
+
+def _of_filter(filter_: EventFilter) -> tuple[Criterion, ...]:
+    # The type goes first in every chain: it is the cheapest cut, the deepest one, and the most widely shared.
+    criteria: list[Criterion] = [OfTypes(tuple(sorted({event.code for event in filter_.event})))]
+    if filter_.category is not None:
+        criteria.append(Equal(CATEGORY_COLUMNS[filter_.category.count("/")], hash64(filter_.category)))
+    for column in ("channel", "campaign", "source"):
+        text = getattr(filter_, column)
+        if text is not None:
+            criteria.append(Equal(column, hash64(text)))
+    return tuple(criteria)
+
+
+def _of_window(feature: Feature, narrowings: dict[Narrowing, int]) -> tuple[Criterion, ...]:
+    if feature.window_micros is not None:
+        return (Within(feature.window_micros),)
+    if feature.window == "since_registration":
+        return (SinceRegistration(_interned(REGISTRATIONS, narrowings)),)
+    return ()
+
+
+def _of_aggregate(feature: Feature) -> tuple[Criterion, ...]:
+    if feature.value is None:
+        return ()
+    carrying = Carrying(carrier(feature.value))
+    match feature.aggregate:
+        case Aggregate.FIRST:
+            return (carrying, AtEarliest())
+        case Aggregate.LAST:
+            return (carrying, AtLatest())
+        case _:
+            return (carrying,)
+
+
+def _default_number(feature: Feature) -> int | float | None:
+    if isinstance(feature.default, int | float):
+        return float(feature.default) if feature.type is FeatureType.REAL else feature.default
+    return 0 if feature.aggregate in (Aggregate.COUNT, Aggregate.DISTINCT) else None
+
+
+def _number(result: PerCustomer, output: NumberOutput) -> pa.Array:
+    type_ = _ARROW_TYPES[output.type]
+    if output.default is None:
+        return pa.array(result.numbers, type=type_, mask=result.missing)
+    return pa.array(np.where(result.missing, output.default, result.numbers), type=type_)
+
+
+def _text(values: pa.Array, default: str | None) -> pa.Array:
+    return values if default is None else pc.fill_null(values, default)

@@ -1,0 +1,96 @@
+"""The log nested into one row for each customer: fixed-width facts, and everything ever set in the profile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, StringType
+
+from ceasefire.tables import PACKED_EVENT, PROFILE_ENTRY
+from ceasefire.vocabulary import GRANTED, WITHDRAWN, EventType, MessageClass, consent_entry
+
+CATEGORY_COLUMNS = ("category_1", "category_2", "category_3")
+_PROFILE_EVENTS = (EventType.REGISTERED, EventType.PROFILE_CHANGED)
+_OPT_OUTS = (EventType.UNSUBSCRIBED, EventType.COMPLAINED)
+
+
+def packed_histories(events: DataFrame, channels: Sequence[str]) -> DataFrame:
+    """One row for each customer: customer_id, events (PACKED_EVENT), profile (PROFILE_ENTRY), each in a total order.
+
+    Args:
+        events: rows of the log.
+        channels: the brand's channels, on all of which a request for erasure withdraws consent.
+    """
+    packed = events.select("customer_id", _packed_event().alias("event"), _profile_entries(channels).alias("entries"))
+    nested = packed.groupBy("customer_id").agg(
+        F.sort_array(F.collect_list("event")).alias("events"),
+        F.sort_array(F.flatten(F.collect_list("entries"))).alias("profile"),
+    )
+    return nested.select(
+        "customer_id",
+        F.col("events").cast(ArrayType(PACKED_EVENT)).alias("events"),
+        F.col("profile").cast(ArrayType(PROFILE_ENTRY)).alias("profile"),
+    )
+
+
+def with_tail(snapshot: DataFrame, tail: DataFrame) -> DataFrame:
+    """Histories of a snapshot and of the events that came after it, as one; the order within a row stays total."""
+    joined = snapshot.alias("old").join(tail.alias("new"), on="customer_id", how="full")
+    return joined.select("customer_id", _appended("events", PACKED_EVENT), _appended("profile", PROFILE_ENTRY))
+
+
+def _appended(name: str, element: object) -> Column:
+    old, new = F.col(f"old.{name}"), F.col(f"new.{name}")
+    both = F.sort_array(F.concat(old, new))
+    return F.when(new.isNull(), old).when(old.isNull(), new).otherwise(both).alias(name)
+
+
+def _packed_event() -> Column:
+    levels = F.size(F.split("category", "/"))
+    codes = F.create_map(*(F.lit(part) for kind in EventType for part in (kind.value, kind.code)))
+    category_levels = [
+        F.when(levels >= level, F.xxhash64(F.substring_index("category", "/", level)))
+        .otherwise(F.lit(0))
+        .alias(f"category_{level}")
+        for level in range(1, len(CATEGORY_COLUMNS) + 1)
+    ]
+    ids = [
+        F.when(F.col(column).isNotNull(), F.xxhash64(column)).otherwise(F.lit(0)).alias(name)
+        for name, column in (
+            ("product", "product_id"),
+            ("order", "order_id"),
+            ("campaign", "campaign_id"),
+            ("channel", "channel"),
+            ("source", "source"),
+        )
+    ]
+    code = codes[F.col("event_type")].cast("smallint").alias("type")
+    return F.struct("event_at", code, *category_levels, *ids, "quantity_milli", "amount_minor")
+
+
+def _profile_entries(channels: Sequence[str]) -> Column:
+    kind = F.col("event_type")
+    attributes = F.transform(F.map_entries("attributes"), lambda one: _entry(one["key"], one["value"]))
+    stated = F.when(F.element_at("attributes", F.lit("granted")) == "true", F.lit(GRANTED)).otherwise(F.lit(WITHDRAWN))
+    consent_name = F.concat_ws("/", F.lit("consent"), F.element_at("attributes", F.lit("purpose")), F.col("channel"))
+    opt_out_name = F.concat(F.lit(consent_entry(MessageClass.MARKETING, "")), F.col("channel"))
+    erased = [
+        _entry(F.lit(consent_entry(purpose, channel)), F.lit(WITHDRAWN))
+        for purpose in MessageClass
+        for channel in channels
+    ]
+    none = F.array().cast(ArrayType(PROFILE_ENTRY))
+    entries = (
+        F.when(kind.isin(*_PROFILE_EVENTS) & F.col("attributes").isNotNull(), attributes)
+        .when(kind == EventType.CONSENT_CHANGED.value, F.array(_entry(consent_name, stated)))
+        .when(kind.isin(*_OPT_OUTS), F.array(_entry(opt_out_name, F.lit(WITHDRAWN))))
+        .when(kind == EventType.ERASURE_REQUESTED.value, F.array(*erased))
+        .otherwise(none)
+    )
+    return entries.cast(ArrayType(PROFILE_ENTRY))
+
+
+def _entry(name: Column, value: Column) -> Column:
+    return F.struct(F.col("event_at").alias("set_at"), name.alias("name"), value.cast(StringType()).alias("value"))

@@ -1,0 +1,194 @@
+"""From a closed window to the ledger: one pass, one settlement, the run's pins first and the decisions last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from ceasefire.arbitration.ledger import commitments
+from ceasefire.config.bundle import Brand
+from ceasefire.config.units import instant_micros
+from ceasefire.errors import CheckFailedError
+from ceasefire.ids import content_hash
+from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, PASS_SCHEMA, DecisionPass
+from ceasefire.pipelines.features import epoch_minutes
+from ceasefire.pipelines.memberships import membership_changes
+from ceasefire.pipelines.settlement import (
+    Window,
+    capacity_used,
+    crossfire_count,
+    decision_rows,
+    losses,
+    settle_window,
+    value_of,
+    window_of,
+)
+from ceasefire.pipelines.streams import Follower, start_follower
+from ceasefire.pipelines.workspace import BrandAtWork, Workspace, load_pinned_brand
+from ceasefire.storage.lake import (
+    append_once,
+    follow_table,
+    overwrite,
+    read_table,
+    rows_of,
+    table_version,
+)
+from ceasefire.tables import (
+    DECISION_RUNS,
+    DECISIONS,
+    MEMBERSHIP_TRANSITIONS,
+    SEGMENT_MEMBERSHIPS,
+    WINDOW_CLOSES,
+    WINDOW_FEATURES,
+    WITHHELD_SENDS,
+)
+from ceasefire.vocabulary import Policy
+
+SLACK = timedelta(days=3)
+"""A slot lies up to a day behind its close, and a local date up to a day from UTC's."""
+
+
+@dataclass(frozen=True)
+class Pins:
+    """What one window is decided from, the same at every repetition."""
+
+    at_work: BrandAtWork
+    ledger_version: int
+    withheld_version: int
+
+
+def start_decide(workspace: Workspace, once: bool) -> Follower:
+    """Follow the closed windows and decide each, in order."""
+
+    def decide(closes: DataFrame, batch_id: int) -> None:
+        at_batch = replace(workspace, lake=replace(workspace.lake, spark=closes.sparkSession))
+        for close in sorted(rows_of(closes), key=lambda row: row["window_end"]):
+            decide_window(at_batch, close)
+
+    return start_follower(workspace.lake, follow_table(workspace.lake, WINDOW_CLOSES), "decide", decide, once)
+
+
+def decide_window(workspace: Workspace, close: dict[str, Any]) -> None:
+    """Decide for every customer of a closed window; a window that is decided stays as it is.
+
+    Args:
+        workspace: the brand at work.
+        close: a row of window_closes.
+
+    Raises:
+        CheckFailedError: the features of the window are not all there.
+    """
+    lake, window_end = workspace.lake, close["window_end"]
+    here = F.col("window_end") == F.lit(window_end)
+    run = rows_of(read_table(lake, DECISION_RUNS).where(here))
+    if run and not read_table(lake, DECISIONS).where(here).isEmpty():
+        return
+    pins = _pins(workspace, run)
+    window, passed = _candidates(workspace, close, pins)
+    policy = pins.at_work.brand.settings.policy.default
+    settled = {one: settle_window(window, one) for one in Policy}
+    run_id = content_hash(f"{lake.brand}|{window_end.isoformat()}")[:32]
+    settlement = settled[policy]
+    decisions = decision_rows(window, settlement, run_id, close["through_batch"])
+    row = {
+        "run_id": run_id,
+        "window_end": window_end,
+        "through_batch": close["through_batch"],
+        "ledger_version": pins.ledger_version,
+        "withheld_version": pins.withheld_version,
+        "bundle_hash": pins.at_work.brand.bundle.hash,
+        "bundle": pins.at_work.brand.bundle.text,
+        "code_version": version("ceasefire"),
+        "models": [],
+        "policy": policy.value,
+        "customer_count": decisions.num_rows,
+        "send_count": int((settlement.winner >= 0).sum()),
+        "value_micros": value_of(window, settlement),
+        "value_by_policy": [(one.value, value_of(window, settled[one])) for one in Policy],
+        "crossfire_count": crossfire_count(window),
+        "losses": list(losses(settlement).items()),
+        "capacity_used": list(capacity_used(window, settlement).items()),
+    }
+    number = epoch_minutes(window_end)
+    append_once(lake, DECISION_RUNS, _one_row(row), "decide", number)
+    _write_memberships(workspace, pins.at_work, passed, window_end)
+    append_once(lake, DECISIONS, decisions, "decide", number)
+
+
+def _one_row(row: dict[str, Any]) -> pa.Table:
+    return pa.table({name: [value] for name, value in row.items()}, schema=DECISION_RUNS.arrow_schema)
+
+
+def _pins(workspace: Workspace, run: list[dict[str, Any]]) -> Pins:
+    if not run:
+        versions = [table_version(workspace.lake, one) for one in (DECISIONS, WITHHELD_SENDS)]
+        return Pins(workspace.at_work, *versions)
+    pinned = run[0]
+    at_work = workspace.at_work
+    if pinned["bundle_hash"] != at_work.brand.bundle.hash:
+        at_work = load_pinned_brand(pinned["bundle"], at_work.key)
+    return Pins(at_work, pinned["ledger_version"], pinned["withheld_version"])
+
+
+def _candidates(workspace: Workspace, close: dict[str, Any], pins: Pins) -> tuple[Window, pa.Table]:
+    lake, window_end, at_work = workspace.lake, close["window_end"], pins.at_work
+    brand = at_work.brand
+    mean = close["mean_order_minor"]
+    the_pass = DecisionPass(
+        brand=brand,
+        rules=at_work.programs.rules,
+        ready_at=instant_micros(window_end) + brand.settings.decision_window.grace.micros,
+        brand_mean_order_minor=float("nan") if mean is None else mean,
+    )
+    features = read_table(lake, WINDOW_FEATURES).where(F.col("window_end") == F.lit(window_end))
+    sent = commitments(
+        read_table(lake, DECISIONS, pins.ledger_version),
+        read_table(lake, WITHHELD_SENDS, pins.withheld_version),
+        since=window_end - _reach(brand),
+        before=window_end,
+    )
+    known = features.select("customer_id", *at_work.programs.feature_types)
+    customers = known.join(sent, on="customer_id", how="left").join(_lists(workspace, brand), "customer_id", "left")
+    work, schema = the_pass.batches(), from_arrow_schema(PASS_SCHEMA)
+    passed = customers.mapInArrow(work, schema).toArrow()
+    if passed.num_rows != close["customer_count"]:
+        raise CheckFailedError(
+            f"window of {window_end.isoformat()}: {WINDOW_CLOSES.name} counts {close['customer_count']} customers, "
+            f"{WINDOW_FEATURES.name} has {passed.num_rows}; nothing is decided from half of them"
+        )
+    return window_of(brand, the_pass.channels, window_end, passed, tuple(CANDIDATE_COLUMNS)), passed
+
+
+def _reach(brand: Brand) -> timedelta:
+    """How far back a send can still lock or count, whatever was configured when it was decided: no less than a year."""
+    spans = [span.micros for one in brand.campaigns for span in (one.duration, one.reentry.every)]
+    return max(timedelta(days=366), timedelta(microseconds=max(spans, default=0))) + SLACK
+
+
+def _lists(workspace: Workspace, brand: Brand) -> DataFrame:
+    """One row for each customer on any audience list: customer_id, on_lists."""
+    names = pa.array([name for name, ids in brand.bundle.lists.items() for _ in ids], pa.string())
+    ids = pa.array([one for ids in brand.bundle.lists.values() for one in ids], pa.string())
+    grouped = (
+        pa.table({"customer_id": ids, "on_lists": names}).group_by("customer_id").aggregate([("on_lists", "list")])
+    )
+    return workspace.lake.spark.createDataFrame(grouped.rename_columns(["customer_id", "on_lists"]))
+
+
+def _write_memberships(workspace: Workspace, at_work: BrandAtWork, passed: pa.Table, window_end: datetime) -> None:
+    lake = workspace.lake
+    before = read_table(lake, SEGMENT_MEMBERSHIPS).toArrow()
+    if before.num_rows and before["window_end"][0].as_py() >= window_end:
+        return
+    changes = membership_changes(workspace, at_work, before, passed, window_end)
+    if changes.transitions.num_rows:
+        number = epoch_minutes(window_end)
+        append_once(lake, MEMBERSHIP_TRANSITIONS, changes.transitions, "decide", number)
+    overwrite(lake, SEGMENT_MEMBERSHIPS, changes.memberships)

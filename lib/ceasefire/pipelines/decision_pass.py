@@ -1,0 +1,274 @@
+"""The one Arrow pass of a decision: memberships, treatments, values and gates of each customer, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ceasefire.arbitration.commitments import Sends, locked, reentry_exhausted
+from ceasefire.arbitration.gates import active_on, first_closed_gate
+from ceasefire.arbitration.slots import local_dates, slots_of, zone_codes
+from ceasefire.arrow import BoolArray, CodeArray, FloatArray, IntArray
+from ceasefire.campaigns.treatments import Treatments, audience_mask, open_treatments
+from ceasefire.config.bundle import Brand
+from ceasefire.config.schedule import day_number
+from ceasefire.config.segments import RESIDUAL_SEGMENT
+from ceasefire.config.units import span_of
+from ceasefire.scoring.values import candidate_values, outcome_micros, prior_uplifts
+from ceasefire.segments.program import RuleProgram, with_residual
+from ceasefire.vocabulary import GRANTED, LossReason, MessageClass
+
+Columns = Mapping[str, pa.Array]
+Flat = Any
+"""A numpy or Arrow array, one entry for each candidate."""
+
+_INSTANT = pa.timestamp("us", tz="UTC")
+
+CANDIDATE_COLUMNS: dict[str, pa.DataType] = {
+    "campaign": pa.int32(),
+    "channel": pa.int16(),
+    "channel_position": pa.int16(),
+    "variant": pa.int16(),
+    "slot_at": pa.int64(),
+    "uplift": pa.float64(),
+    "uplift_source": pa.int8(),
+    "outcome_micros": pa.int64(),
+    "value_basis": pa.int8(),
+    "cost_micros": pa.int64(),
+    "value_micros": pa.int64(),
+    "gate_reason": pa.int8(),
+    "about_product": pa.int64(),
+    "about_order": pa.int64(),
+}
+"""Numbers that stand for what the brand declares, so that a million candidates fit the driver."""
+
+PASS_SCHEMA = pa.schema(
+    [
+        pa.field("customer_id", pa.string()),
+        pa.field("segments", pa.list_(pa.int16())),
+        *(pa.field(name, pa.list_(kind)) for name, kind in CANDIDATE_COLUMNS.items()),
+    ]
+)
+"""One row for each customer; the candidate columns are lists of one length."""
+
+SENT_COLUMNS = ("sent_campaign", "sent_channel", "sent_class", "sent_slot_at", "sent_duration")
+"""What the pass is told of a customer's commitments, beside `window_features`: lists of one length."""
+
+
+@dataclass(frozen=True)
+class DecisionPass:
+    """What every batch of a window's pass is told.
+
+    Attributes:
+        brand: what the brand declares, as pinned.
+        rules: its segments, compiled.
+        ready_at: close + grace, microseconds UTC.
+        brand_mean_order_minor: what an order is taken to be for a customer without one; NaN without any order.
+    """
+
+    brand: Brand
+    rules: RuleProgram
+    ready_at: int
+    brand_mean_order_minor: float
+
+    @cached_property
+    def channels(self) -> tuple[str, ...]:
+        """All channels of the brand, in the order that numbers them."""
+        return tuple(self.brand.settings.channels)
+
+    @cached_property
+    def segment_ids(self) -> tuple[str, ...]:
+        """All segments, the residual one last, in the order that numbers them."""
+        return (*self.rules.rule_ids, RESIDUAL_SEGMENT)
+
+    def batches(self) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+        """The function for `mapInArrow`."""
+        return lambda batches: (self.candidates(batch) for batch in batches)
+
+    def candidates(self, customers: pa.RecordBatch) -> pa.RecordBatch:
+        """Memberships and valued, gated candidates of each customer.
+
+        Args:
+            customers: a row of window_features with the SENT_COLUMNS and `on_lists`, the audience lists that the
+                customer is on.
+
+        Returns:
+            PASS_SCHEMA, in the order of the rows.
+        """
+        columns = {name: customers.column(name) for name in customers.schema.names}
+        memberships = with_residual(self.rules.memberships(columns, customers.num_rows))
+        treatments = self._treatments(memberships, columns)
+        candidates = self._valued(treatments, columns)
+        candidates["gate_reason"] = self._gate_reasons(treatments, candidates, columns)
+        member, segment = np.nonzero(memberships.T)
+        offsets = np.searchsorted(member, np.arange(customers.num_rows + 1))
+        lists = [_lists(treatments.starts, candidates[name], kind) for name, kind in CANDIDATE_COLUMNS.items()]
+        arrays = [customers.column("customer_id"), _lists(offsets, segment, pa.int16()), *lists]
+        return pa.RecordBatch.from_arrays(arrays, schema=PASS_SCHEMA)
+
+    def _treatments(self, memberships: BoolArray, columns: Columns) -> Treatments:
+        campaigns = self.brand.campaigns
+        segment_rows = dict(zip(self.segment_ids, memberships, strict=True))
+        list_rows = _rows_on_lists(columns["on_lists"], {c.audience.list for c in campaigns if c.audience.list})
+        masks = [audience_mask(one.audience, segment_rows, list_rows) for one in campaigns]
+        return open_treatments(campaigns, masks, columns["locale"], self.brand.settings.locale, self.channels)
+
+    def _valued(self, treatments: Treatments, columns: Columns) -> dict[str, Flat]:
+        campaigns, settings = self.brand.campaigns, self.brand.settings
+        owner, campaign, channel = treatments.owner, treatments.campaign, treatments.channel
+        # Many campaigns share few kinds of outcome; each kind is worked out once.
+        kinds = list(dict.fromkeys(one.value for one in campaigns))
+        kind = np.array([kinds.index(one.value) for one in campaigns], np.int64)[campaign]
+        own_mean = _floats(columns["own_mean_order_minor"])
+        worth = [outcome_micros(one, settings, own_mean, self.brand_mean_order_minor) for one in kinds]
+        outcome = np.stack([one for one, _ in worth])[kind, owner]
+        basis = np.stack([one for _, one in worth])[kind, owner]
+        uplift_of_campaign, source_of_campaign = prior_uplifts(campaigns)
+        uplift = uplift_of_campaign[campaign]
+        cost = np.array([settings.cost_micros(name) for name in self.channels], np.int64)[channel]
+        zones = columns["time_zone"]
+        slots = [
+            slots_of(self.ready_at, zones, settings.time_zone, settings.channels[name].hours) for name in self.channels
+        ]
+        return {
+            "campaign": campaign,
+            "channel": channel,
+            "channel_position": treatments.channel_position,
+            "variant": treatments.variant,
+            "slot_at": np.stack(slots)[channel, owner],
+            "uplift": uplift,
+            "uplift_source": source_of_campaign[campaign],
+            "outcome_micros": outcome,
+            "value_basis": basis,
+            "cost_micros": cost,
+            "value_micros": candidate_values(uplift, outcome, cost),
+            "about_product": self._about("product", treatments, columns),
+            "about_order": self._about("order", treatments, columns),
+        }
+
+    def _about(self, what: str, treatments: Treatments, columns: Columns) -> pa.Array:
+        """What each candidate's message is about, null for campaigns that are about nothing in particular."""
+        parts = [
+            (number, columns[f"about_{what}_{one.id}"])
+            for number, one in enumerate(self.brand.campaigns)
+            if one.about is not None
+        ]
+        about, known = np.zeros(len(treatments.owner), np.int64), np.zeros(len(treatments.owner), np.bool_)
+        for number, column in parts:
+            mine = treatments.campaign == number
+            owners = treatments.owner[mine]
+            about[mine] = column.fill_null(0).to_numpy(zero_copy_only=False)[owners]
+            known[mine] = column.is_valid().to_numpy(zero_copy_only=False)[owners]
+        return pa.array(about, mask=~known)
+
+    def _gate_reasons(self, treatments: Treatments, candidates: dict[str, Flat], columns: Columns) -> CodeArray:
+        campaigns, settings = self.brand.campaigns, self.brand.settings
+        owner, campaign, channel = treatments.owner, treatments.campaign, treatments.channel
+        zone_of_customer, zones = zone_codes(columns["time_zone"], settings.time_zone)
+        slot_at: IntArray = np.asarray(candidates["slot_at"])
+        proposed = Sends(
+            starts=treatments.starts,
+            campaign=campaign,
+            channel=channel,
+            is_marketing=np.array([one.class_ is MessageClass.MARKETING for one in campaigns], np.bool_)[campaign],
+            slot_at=slot_at,
+            slot_date=local_dates(slot_at, zone_of_customer[owner], zones),
+            duration=np.array([one.duration.length for one in campaigns], np.int64)[campaign],
+            in_days=np.array([one.duration.in_days for one in campaigns], np.bool_)[campaign],
+        )
+        commitments = self._commitments(columns, zone_of_customer, zones)
+        every = [one.reentry.every for one in campaigns]
+        first_day = np.array([day_number(one.active.from_) for one in campaigns], np.int64)
+        last_day = np.array([day_number(one.active.to) for one in campaigns], np.int64)
+        exhausted = reentry_exhausted(
+            proposed,
+            commitments,
+            np.array([one.reentry.max for one in campaigns], np.int64)[campaign],
+            np.array([one.length for one in every], np.int64)[campaign],
+            np.array([one.in_days for one in every], np.bool_)[campaign],
+        )
+        addressed = np.stack([columns[f"address_{name}"].is_valid().to_numpy(False) for name in self.channels])
+        return first_closed_gate(
+            {
+                LossReason.NOT_IN_AUDIENCE: np.ones(len(owner), np.bool_),
+                LossReason.OUTSIDE_DATES: active_on(proposed.slot_date, first_day[campaign], last_day[campaign]),
+                LossReason.NO_CONSENT: self._consented(columns)[proposed.is_marketing.astype(np.int64), channel, owner],
+                LossReason.NO_ADDRESS: addressed[channel, owner],
+                LossReason.REENTRY_LIMIT: ~exhausted,
+                LossReason.DURATION_LOCK: ~locked(proposed, commitments, settings.pressure.lock),
+                LossReason.VALUE_NOT_POSITIVE: np.asarray(candidates["value_micros"]) > 0,
+            }
+        )
+
+    def _consented(self, columns: Columns) -> BoolArray:
+        """Whether each customer may be contacted: (purpose: 0 transactional, 1 marketing; channel; customer)."""
+        return np.stack(
+            [
+                np.stack(
+                    [
+                        pc.equal(columns[f"{purpose.value}_consent_{name}"], GRANTED)
+                        .fill_null(self.brand.settings.consent_by_default(purpose))
+                        .to_numpy(zero_copy_only=False)
+                        for name in self.channels
+                    ]
+                )
+                for purpose in (MessageClass.TRANSACTIONAL, MessageClass.MARKETING)
+            ]
+        )
+
+    def _commitments(self, columns: Columns, zone_of_customer: IntArray, zones: Sequence[str]) -> Sends:
+        counts = pc.list_value_length(columns["sent_campaign"]).fill_null(0).to_numpy(zero_copy_only=False)
+        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        owner = np.repeat(np.arange(len(counts)), counts)
+        campaign_ids = [one.id for one in self.brand.campaigns]
+        slot_at = (
+            pc.list_flatten(columns["sent_slot_at"]).cast(_INSTANT).cast(pa.int64()).to_numpy(zero_copy_only=False)
+        )
+        durations = pc.list_flatten(columns["sent_duration"]).dictionary_encode()
+        spans = [span_of(text) for text in durations.dictionary.to_pylist()]
+        span = durations.indices.to_numpy(zero_copy_only=False)
+        marketing = pc.equal(pc.list_flatten(columns["sent_class"]), MessageClass.MARKETING.value)
+        return Sends(
+            starts=starts,
+            campaign=_positions(pc.list_flatten(columns["sent_campaign"]), campaign_ids),
+            channel=_positions(pc.list_flatten(columns["sent_channel"]), self.channels),
+            is_marketing=marketing.to_numpy(zero_copy_only=False),
+            slot_at=slot_at,
+            slot_date=local_dates(slot_at, zone_of_customer[owner], zones),
+            duration=np.array([one.length for one in spans], np.int64)[span],
+            in_days=np.array([one.in_days for one in spans], np.bool_)[span],
+        )
+
+
+def _rows_on_lists(on_lists: pa.Array, names: Iterable[str]) -> dict[str, BoolArray]:
+    owner = pc.list_parent_indices(on_lists).to_numpy(zero_copy_only=False)
+    entries = pc.list_flatten(on_lists)
+    rows = {}
+    for name in names:
+        mask = np.zeros(len(on_lists), np.bool_)
+        mask[owner[pc.equal(entries, name).to_numpy(zero_copy_only=False)]] = True
+        rows[name] = mask
+    return rows
+
+
+def _positions(texts: pa.Array, known: Sequence[str]) -> IntArray:
+    """Position of each text among the known ones, -1 for any other."""
+    found = pc.index_in(texts, value_set=pa.array(known, pa.string()))
+    positions: IntArray = found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return positions
+
+
+def _floats(column: pa.Array) -> FloatArray:
+    values: FloatArray = column.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
+    return values
+
+
+def _lists(starts: IntArray, flat: Flat, kind: pa.DataType) -> pa.ListArray:
+    values = flat if isinstance(flat, pa.Array) else pa.array(flat)
+    return pa.ListArray.from_arrays(pa.array(starts, pa.int32()), values.cast(kind))

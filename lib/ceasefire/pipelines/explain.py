@@ -1,0 +1,118 @@
+"""Gathers what one decision rests on, from the two logs: features are worked out again as they were known then."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import functions as F
+
+from ceasefire.config.segments import RESIDUAL_SEGMENT
+from ceasefire.config.units import instant_micros
+from ceasefire.errors import UsageError
+from ceasefire.history.packing import packed_histories
+from ceasefire.ids import customer_id
+from ceasefire.pipelines.features import features_of_batch, histories_for
+from ceasefire.pipelines.memberships import values_read
+from ceasefire.pipelines.workspace import BrandAtWork, Workspace, load_pinned_brand
+from ceasefire.reports.explanation import Explanation, Membership
+from ceasefire.segments.program import with_residual
+from ceasefire.storage.lake import Lake, read_table, rows_of
+from ceasefire.tables import DECISION_RUNS, DECISIONS, EVENTS, SEND_QUEUE, WITHHELD_SENDS
+
+
+def explain(workspace: Workspace, natural_id: str, at: datetime | None) -> Explanation:
+    """The newest decision for a customer, or the one in force at an instant, with all that led to it.
+
+    Raises:
+        UsageError: nothing was ever decided for such a customer, or not by then.
+    """
+    lake = workspace.lake
+    pseudonym = customer_id(workspace.at_work.key, natural_id)
+    decision = _decision(lake, pseudonym, natural_id, at)
+    (run,) = rows_of(read_table(lake, DECISION_RUNS).where(F.col("run_id") == decision["run_id"]))
+    pinned = load_pinned_brand(run["bundle"], workspace.at_work.key)
+    features = _features(lake, pinned, pseudonym, decision)
+    fate, fate_reason = _fate(lake, decision)
+    decision["treatment"] = decision["treatment"] and {
+        **decision["treatment"],
+        "attributes": dict(decision["treatment"]["attributes"]),
+    }
+    settings = pinned.brand.settings
+    return Explanation(
+        customer=natural_id,
+        zone=settings.time_zone,
+        currency=settings.currency,
+        decision=decision,
+        memberships=tuple(_memberships(pinned, features)),
+        fate=fate,
+        fate_reason=fate_reason,
+        versions={
+            "policy": run["policy"],
+            "uplift": "prior uplifts of the campaigns" if not run["models"] else ", ".join(run["models"]),
+            "configuration": run["bundle_hash"],
+            "program": run["code_version"],
+            "events through batch": str(decision["through_batch"]),
+            "decision": decision["decision_id"],
+        },
+    )
+
+
+def _decision(lake: Lake, pseudonym: str, natural_id: str, at: datetime | None) -> dict[str, Any]:
+    mine = read_table(lake, DECISIONS).where(F.col("customer_id") == pseudonym)
+    if at is not None:
+        mine = mine.where(F.col("window_end") <= F.lit(at))
+    newest = rows_of(mine.orderBy(F.desc("window_end")).limit(1))
+    if not newest:
+        by_then = f" by {at.isoformat()}" if at is not None else ""
+        raise UsageError(
+            f"nothing was decided for customer {natural_id!r} of brand {lake.brand}{by_then}; "
+            "--customer takes the id that the events carry"
+        )
+    return newest[0]
+
+
+def _features(lake: Lake, pinned: BrandAtWork, pseudonym: str, decision: dict[str, Any]) -> pa.Table:
+    known = (F.col("customer_id") == pseudonym) & (F.col("ingest_batch") <= decision["through_batch"])
+    packed = packed_histories(read_table(lake, EVENTS).where(known), tuple(pinned.brand.settings.channels))
+    histories = histories_for(pinned.programs, packed).toArrow().combine_chunks().to_batches()
+    as_of = decision["window_end"]
+    rows = [
+        features_of_batch(pinned.programs, batch, as_of, instant_micros(as_of), pinned.programs.window_schema)
+        for batch in histories
+    ]
+    return pa.Table.from_batches(rows, schema=pinned.programs.window_schema)
+
+
+def _memberships(pinned: BrandAtWork, features: pa.Table) -> list[Membership]:
+    rules = pinned.programs.rules
+    columns = {name: features[name] for name in rules.features}
+    holds = with_residual(rules.memberships(columns, features.num_rows))[:, 0]
+    names = {one.id: one.name for one in pinned.brand.segments}
+    found = []
+    for segment_id, is_in in zip((*rules.rule_ids, RESIDUAL_SEGMENT), holds.tolist(), strict=True):
+        if not is_in:
+            continue
+        if segment_id == RESIDUAL_SEGMENT:
+            found.append(Membership(segment_id, "In none of the declared segments", ()))
+            continue
+        truths = rules.criterion_truths(segment_id, columns, features.num_rows)
+        true = [one for one, truth in zip(rules.criteria(segment_id), truths, strict=True) if truth[0] == 1]
+        read = tuple((one.text, values_read(features, 0, one.features)) for one in true)
+        found.append(Membership(segment_id, names[segment_id], read))
+    return found
+
+
+def _fate(lake: Lake, decision: dict[str, Any]) -> tuple[str, str]:
+    if decision["treatment"] is None:
+        return "", ""
+    mine = F.col("send_id") == decision["treatment"]["send_id"]
+    queued = rows_of(read_table(lake, SEND_QUEUE).where(mine).select("released_at"))
+    if queued:
+        return f"queued at {queued[0]['released_at'].isoformat()}", ""
+    stopped = rows_of(read_table(lake, WITHHELD_SENDS).where(mine).select("reason", "caused_by"))
+    if stopped:
+        cause = f" by event {stopped[0]['caused_by']}" if stopped[0]["caused_by"] else ""
+        return f"withheld{cause}", stopped[0]["reason"]
+    return "waiting for its slot", ""

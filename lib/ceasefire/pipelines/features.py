@@ -1,0 +1,186 @@
+"""At a close: everybody's features as of it, from a snapshot of the log and its tail, then the signal to decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from ceasefire.config.units import instant_micros
+from ceasefire.errors import UsageError
+from ceasefire.history.packing import packed_histories, with_tail
+from ceasefire.pipelines.programs import Programs
+from ceasefire.pipelines.streams import Follower, start_follower
+from ceasefire.pipelines.workspace import Workspace
+from ceasefire.storage.lake import Lake, append_once, follow_table, overwrite, read_table, replace_where, rows_of
+from ceasefire.tables import (
+    CLOCK_TICKS,
+    CUSTOMER_HISTORY,
+    DECISION_RUNS,
+    EVENTS,
+    INGEST_BATCHES,
+    WINDOW_CLOSES,
+    WINDOW_FEATURES,
+    DeltaTable,
+    column,
+)
+
+FOLD_AT_SHARE = 0.1
+"""The tail is folded into the snapshot when it has grown past this share of the log."""
+KEPT_CLOSES = 3
+
+_PROFILE_COLUMNS = {"profile_name": "profile.name", "profile_value": "profile.value", "profile_at": "profile.set_at"}
+
+
+def start_features(workspace: Workspace, once: bool) -> Follower:
+    """Follow the clock; a tick that makes a window due closes it."""
+
+    def close_due(ticks: DataFrame, batch_id: int) -> None:
+        due = ticks.where(F.col("window_end").isNotNull()).select("window_end").distinct()
+        windows = sorted(row["window_end"] for row in rows_of(due))
+        at_batch = replace(workspace, lake=replace(workspace.lake, spark=ticks.sparkSession))
+        for window_end in windows:
+            close_window(at_batch, window_end)
+
+    return start_follower(workspace.lake, follow_table(workspace.lake, CLOCK_TICKS), "build_features", close_due, once)
+
+
+def close_window(workspace: Workspace, window_end: datetime) -> None:
+    """Write everybody's features as of a close, then the close itself; a window that is closed stays as it is.
+
+    Raises:
+        UsageError: the window is older than the newest closed one, and was never closed.
+    """
+    lake = workspace.lake
+    closes = sorted(row["window_end"] for row in rows_of(read_table(lake, WINDOW_CLOSES).select("window_end")))
+    if window_end in closes:
+        return
+    if closes and window_end < closes[-1]:
+        raise UsageError(
+            f"cannot close the window of {window_end.isoformat()}: {closes[-1].isoformat()} is closed already, "
+            "and windows close in order"
+        )
+    through_batch = _newest_batch(lake)
+    histories = history_through(workspace, through_batch)
+    table = features_table(workspace.programs)
+    rows = histories_for(workspace.programs, histories).mapInArrow(
+        features_as_of(workspace.programs, window_end), from_arrow_schema(workspace.programs.window_schema)
+    )
+    replace_where(lake, table, rows, _replaced(lake, window_end, closes))
+    (counted,) = rows_of(
+        read_table(lake, WINDOW_FEATURES)
+        .where(F.col("window_end") == F.lit(window_end))
+        .agg(
+            F.count("*").alias("customer_count"),
+            F.sum("own_order_count").alias("orders"),
+            F.sum(F.col("own_mean_order_minor") * F.col("own_order_count")).alias("spend"),
+        )
+    )
+    close = {
+        "window_end": [window_end],
+        "through_batch": [through_batch],
+        "customer_count": [counted["customer_count"]],
+        "mean_order_minor": [counted["spend"] / counted["orders"] if counted["orders"] else None],
+    }
+    rows_of_close = pa.table(close, schema=WINDOW_CLOSES.arrow_schema)
+    append_once(lake, WINDOW_CLOSES, rows_of_close, "close", epoch_minutes(window_end))
+
+
+def history_through(workspace: Workspace, through_batch: int) -> DataFrame:
+    """Everybody's history of what arrived up to a batch: the snapshot, and the tail if there is one.
+
+    When the tail has grown past a share of the log it is folded into the snapshot first; a fold changes no feature.
+    """
+    lake = workspace.lake
+    channels = tuple(workspace.brand.settings.channels)
+    snapshot = read_table(lake, CUSTOMER_HISTORY)
+    (folded,) = rows_of(snapshot.agg(F.max("through_batch").alias("through_batch")))
+    folded_through = -1 if folded["through_batch"] is None else folded["through_batch"]
+    if through_batch <= folded_through:
+        return snapshot
+    tail_events = read_table(lake, EVENTS).where(
+        (F.col("ingest_batch") > folded_through) & (F.col("ingest_batch") <= through_batch)
+    )
+    tail = packed_histories(tail_events, channels)
+    whole = tail if folded_through < 0 else with_tail(snapshot.drop("through_batch"), tail)
+    if not _tail_is_large(lake, folded_through, through_batch):
+        return whole
+    overwrite(lake, CUSTOMER_HISTORY, whole.withColumn("through_batch", F.lit(through_batch).cast("bigint")))
+    return read_table(lake, CUSTOMER_HISTORY)
+
+
+def features_as_of(
+    programs: Programs, as_of: datetime
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """The function for `mapInArrow`: packed histories in, a row of features for each customer with a past out."""
+    schema = programs.window_schema
+    as_of_micros = instant_micros(as_of)
+
+    def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield features_of_batch(programs, batch, as_of, as_of_micros, schema)
+
+    return work
+
+
+def features_of_batch(
+    programs: Programs, histories: pa.RecordBatch, as_of: datetime, as_of_micros: int, schema: pa.Schema
+) -> pa.RecordBatch:
+    """One row for each customer with any event before as_of: base features, then those derived from them."""
+    population = pa.array(programs.base.has_events(histories, as_of_micros))
+    values = programs.base.values(histories, as_of_micros)
+    values |= programs.derived.values(values, histories.num_rows)
+    window_ends = pa.repeat(pa.scalar(as_of, pa.timestamp("us", tz="UTC")), histories.num_rows)
+    columns = {"customer_id": histories.column("customer_id"), "window_end": window_ends, **values}
+    return pa.RecordBatch.from_arrays([columns[one.name] for one in schema], schema=schema).filter(population)
+
+
+def histories_for(programs: Programs, histories: DataFrame) -> DataFrame:
+    """Only the columns of packed histories that the features of a brand read, each a list of its own."""
+    sources = {name: _PROFILE_COLUMNS.get(name, f"events.{name}") for name in programs.history_columns}
+    return histories.select("customer_id", *(F.col(path).alias(name) for name, path in sources.items()))
+
+
+def features_table(programs: Programs) -> DeltaTable:
+    """The declaration of window_features with the features of a brand."""
+    spark_types = from_arrow_schema(programs.window_schema)
+    declared = [column(name, spark_types[name].dataType, "a feature", True) for name in programs.feature_types]
+    return WINDOW_FEATURES.with_columns(declared)
+
+
+def epoch_minutes(instant: datetime) -> int:
+    """Not every zone closes on a UTC hour, but all on a minute."""
+    return int(instant.timestamp()) // 60
+
+
+def _newest_batch(lake: Lake) -> int:
+    (row,) = rows_of(read_table(lake, EVENTS).agg(F.max("ingest_batch").alias("newest")))
+    return -1 if row["newest"] is None else int(row["newest"])
+
+
+def _tail_is_large(lake: Lake, folded_through: int, through_batch: int) -> bool:
+    batches = read_table(lake, INGEST_BATCHES).where(F.col("ingest_batch") <= through_batch)
+    in_tail = F.when(F.col("ingest_batch") > folded_through, F.col("row_count"))
+    (grown,) = rows_of(batches.agg(F.sum(in_tail).alias("tail"), F.sum("row_count").alias("all")))
+    return bool(grown["tail"] > FOLD_AT_SHARE * grown["all"])
+
+
+def _replaced(lake: Lake, window_end: datetime, closes: list[datetime]) -> str:
+    """Our own predicate: this close, and closes older than the kept ones that decide has behind it."""
+    this_close = f"window_end = {_timestamp(window_end)}"
+    if len(closes) < KEPT_CLOSES:
+        return this_close
+    (decided,) = rows_of(read_table(lake, DECISION_RUNS).agg(F.max("window_end").alias("newest")))
+    if decided["newest"] is None:
+        return this_close
+    oldest_kept = min(closes[-(KEPT_CLOSES - 1)], decided["newest"])
+    return f"{this_close} OR window_end < {_timestamp(oldest_kept)}"
+
+
+def _timestamp(instant: datetime) -> str:
+    return f"TIMESTAMP '{instant.isoformat()}'"

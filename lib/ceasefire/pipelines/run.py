@@ -1,0 +1,130 @@
+"""The four jobs and the clock in one process: drain the input, close every due window, release, end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+from pyspark.sql import functions as F
+
+from ceasefire.config.schedule import last_close_at_or_before, window_closes
+from ceasefire.config.units import instant_micros, instant_of
+from ceasefire.errors import UsageError
+from ceasefire.pipelines.decide import start_decide
+from ceasefire.pipelines.features import epoch_minutes, start_features
+from ceasefire.pipelines.ingest import start_ingest
+from ceasefire.pipelines.release import start_release
+from ceasefire.pipelines.streams import Follower
+from ceasefire.pipelines.workspace import Workspace
+from ceasefire.storage.lake import append_once, create_tables, read_table, rows_of
+from ceasefire.tables import ALL_TABLES, CLOCK_TICKS, DECISIONS, EVENTS, WINDOW_CLOSES
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run did: the closes that it settled, those of earlier runs not counted."""
+
+    closes: tuple[datetime, ...]
+
+
+def run(workspace: Workspace, source: str, first: datetime | None, until: datetime | None, progress: Progress) -> Ran:
+    """Take in everything at `source`, close and decide every due window in order, and release at each slot.
+
+    Args:
+        workspace: the brand at work.
+        source: folder or file of events.
+        first: first close, when nothing is closed yet; None: the newest whole one alone.
+        until: no close after it; None: the last whole close at or before the newest event. It never bounds ingest.
+        progress: told in a few words what is being done.
+
+    Raises:
+        UsageError: there is no such source, or `first` is no close, or lies before the newest one.
+    """
+    lake = workspace.lake
+    progress("opening the tables")
+    create_tables(lake, ALL_TABLES)
+    followers = {"ingest": start_ingest(workspace, source, once=False)}
+    try:
+        progress("reading events")
+        followers["ingest"].drain()
+        closes = due_closes(workspace, first, until)
+        followers["features"] = start_features(workspace, once=False)
+        followers["decide"] = start_decide(workspace, once=False)
+        followers["release"] = start_release(workspace, once=False)
+        # A run that was interrupted may have left the newest window decided and not released.
+        for close in newest_closed(workspace):
+            _settle(workspace, followers, close, "finishing the newest window", progress)
+        for number, close in enumerate(closes, start=1):
+            _settle(workspace, followers, close, f"window {number} of {len(closes)}", progress)
+    finally:
+        for follower in followers.values():
+            follower.stop()
+    return Ran(tuple(closes))
+
+
+def due_closes(workspace: Workspace, first: datetime | None, until: datetime | None) -> list[datetime]:
+    """The closes that a run has to settle: after the newest closed one, in order."""
+    lake, settings = workspace.lake, workspace.brand.settings
+    hour, zone = settings.decision_window.at, settings.time_zone
+    newest = newest_closed(workspace)
+    (last_event,) = rows_of(read_table(lake, EVENTS).agg(F.max("event_at").alias("event_at")))
+    if last_event["event_at"] is None:
+        return []
+    if first is not None and last_close_at_or_before(instant_micros(first), hour, zone) != instant_micros(first):
+        nearest = instant_of(last_close_at_or_before(instant_micros(first), hour, zone))
+        raise UsageError(
+            f"--from {first.isoformat()} is no close of this brand; windows close at {hour:02d}:00 {zone}, "
+            f"the one before it is {nearest.isoformat()}"
+        )
+    end = instant_micros(until if until is not None else last_event["event_at"])
+    if newest:
+        _refuse_gap_before(workspace, first, newest[0])
+        after: int | None = instant_micros(newest[0])
+    else:
+        after = None if first is None else instant_micros(first) - 1
+    return [instant_of(close) for close in window_closes(after, end, hour, zone)]
+
+
+def newest_closed(workspace: Workspace) -> list[datetime]:
+    """The newest closed window, or none."""
+    (newest,) = rows_of(read_table(workspace.lake, WINDOW_CLOSES).agg(F.max("window_end").alias("window_end")))
+    return [] if newest["window_end"] is None else [newest["window_end"]]
+
+
+def _refuse_gap_before(workspace: Workspace, first: datetime | None, newest: datetime) -> None:
+    if first is None or first >= newest:
+        return
+    closed = read_table(workspace.lake, WINDOW_CLOSES).where(F.col("window_end") == F.lit(first))
+    if closed.isEmpty():
+        raise UsageError(
+            f"--from {first.isoformat()} lies before the newest closed window, {newest.isoformat()}, and was never "
+            "closed; windows close in order: leave --from out to go on, or use another --root"
+        )
+
+
+def _settle(
+    workspace: Workspace, followers: Mapping[str, Follower], close: datetime, label: str, progress: Progress
+) -> None:
+    lake, number = workspace.lake, epoch_minutes(close)
+    grace = workspace.brand.settings.decision_window.grace.micros
+    progress(f"{label}: features")
+    ready = instant_of(instant_micros(close) + grace)
+    append_once(lake, CLOCK_TICKS, _ticks([(ready, close)]), "close", number)
+    followers["features"].drain()
+    progress(f"{label}: decisions")
+    followers["decide"].drain()
+    progress(f"{label}: release")
+    decided = read_table(lake, DECISIONS).where((F.col("window_end") == F.lit(close)) & (F.col("outcome") == "send"))
+    slots = sorted(row["slot_at"] for row in rows_of(decided.select("treatment.slot_at").distinct()))
+    if slots:
+        append_once(lake, CLOCK_TICKS, _ticks([(slot, None) for slot in slots]), "slots", number)
+    followers["release"].drain()
+
+
+def _ticks(ticks: list[tuple[datetime, datetime | None]]) -> pa.Table:
+    columns = [[tick for tick, _ in ticks], [close for _, close in ticks]]
+    return pa.table(dict(zip(("tick_at", "window_end"), columns, strict=True)), schema=CLOCK_TICKS.arrow_schema)

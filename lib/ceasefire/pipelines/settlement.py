@@ -1,0 +1,270 @@
+"""A window on the driver: all candidates settled under all capacities, and the rows of the ledger that say so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ceasefire.arbitration.policies import (
+    UNLIMITED,
+    Settlement,
+    greedy_order,
+    priority_order,
+    settle,
+    silence_reason,
+    tie_hashes,
+)
+from ceasefire.arrow import IntArray
+from ceasefire.config.bundle import Brand
+from ceasefire.config.units import instant_micros
+from ceasefire.ids import decision_id, send_id
+from ceasefire.tables import DECISIONS
+from ceasefire.vocabulary import LossReason, Outcome, Policy, UpliftSource, ValueBasis
+
+LANE = "window"
+
+_REASONS = tuple(LossReason)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The candidates of all customers at one close, flat.
+
+    Attributes:
+        brand: what the brand declares, as pinned.
+        channels: what channel numbers mean.
+        window_end: the close.
+        customer_ids: (n,) ascending, so that nothing depends on how the pass was partitioned.
+        starts: (n+1,) offsets into the columns.
+        columns: of decision_pass.CANDIDATE_COLUMNS, each (m,).
+    """
+
+    brand: Brand
+    channels: tuple[str, ...]
+    window_end: datetime
+    customer_ids: pa.Array
+    starts: IntArray
+    columns: Mapping[str, pa.Array]
+
+    @property
+    def owner(self) -> IntArray:
+        """(m,) index of each candidate's customer."""
+        return np.repeat(np.arange(len(self.customer_ids)), np.diff(self.starts))
+
+    def numbers(self, name: str) -> IntArray:
+        """A whole-number column as (m,) integers."""
+        values: IntArray = self.columns[name].cast(pa.int64()).to_numpy(zero_copy_only=False)
+        return values
+
+
+def window_of(
+    brand: Brand, channels: tuple[str, ...], window_end: datetime, passed: pa.Table, candidate_columns: Sequence[str]
+) -> Window:
+    """The result of the pass, customers in ascending order."""
+    ordered = passed.sort_by("customer_id").combine_chunks()
+    counts = pc.list_value_length(ordered["campaign"]).to_numpy()
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    flat = {name: _whole(pc.list_flatten(ordered[name])) for name in candidate_columns}
+    return Window(brand, channels, window_end, _whole(ordered["customer_id"]), starts, flat)
+
+
+def settle_window(window: Window, policy: Policy) -> Settlement:
+    """Who gets what, by a policy; both policies see the same candidates, gates and capacities."""
+    campaigns, settings = window.brand.campaigns, window.brand.settings
+    campaign, channel, owner = window.numbers("campaign"), window.numbers("channel"), window.owner
+    tie = tie_hashes(window.customer_ids.to_pylist(), instant_micros(window.window_end))[owner]
+    campaign_rank = _ranks([one.id for one in campaigns])[campaign]
+    if policy is Policy.GREEDY:
+        order = greedy_order(window.numbers("value_micros"), campaign_rank, _ranks(window.channels)[channel], tie)
+    else:
+        priority = np.array([one.priority for one in campaigns], np.int64)[campaign]
+        order = priority_order(priority, campaign_rank, window.numbers("channel_position"), tie)
+    limits = [settings.channels[name].capacity for name in window.channels] + [one.capacity for one in campaigns]
+    capacities = np.array([UNLIMITED if one is None else one.per_window for one in limits], np.int64)
+    resources = np.stack([channel, len(window.channels) + campaign])
+    gate_reason = window.numbers("gate_reason").astype(np.int8)
+    return settle(order, owner, gate_reason, resources, capacities, len(window.customer_ids))
+
+
+def value_of(window: Window, settlement: Settlement) -> int:
+    """Sum of the winners' values, millionths of a minor unit."""
+    return int(window.numbers("value_micros")[settlement.winner[settlement.winner >= 0]].sum())
+
+
+def losses(settlement: Settlement) -> dict[str, int]:
+    """Losing candidates by reason."""
+    counts = np.bincount(settlement.reason[settlement.reason >= 0], minlength=len(_REASONS))
+    return {reason.value: int(count) for reason, count in zip(_REASONS, counts, strict=True) if count}
+
+
+def capacity_used(window: Window, settlement: Settlement) -> dict[str, int]:
+    """Sends by channel and campaign, for those that have a capacity."""
+    won = settlement.winner[settlement.winner >= 0]
+    by_channel = np.bincount(window.numbers("channel")[won], minlength=len(window.channels))
+    by_campaign = np.bincount(window.numbers("campaign")[won], minlength=len(window.brand.campaigns))
+    limited_channels = {
+        name: int(used)
+        for name, used in zip(window.channels, by_channel, strict=True)
+        if window.brand.settings.channels[name].capacity is not None
+    }
+    limited_campaigns = {
+        one.id: int(used)
+        for one, used in zip(window.brand.campaigns, by_campaign, strict=True)
+        if one.capacity is not None
+    }
+    return limited_channels | limited_campaigns
+
+
+def crossfire_count(window: Window) -> int:
+    """Customers whom two or more campaigns want at this close, dates included."""
+    apart = [_REASONS.index(LossReason.NOT_IN_AUDIENCE), _REASONS.index(LossReason.OUTSIDE_DATES)]
+    wanting = ~np.isin(window.numbers("gate_reason"), apart)
+    pairs = np.unique(np.stack([window.owner[wanting], window.numbers("campaign")[wanting]]), axis=1)
+    return int((np.bincount(pairs[0], minlength=1) >= 2).sum())
+
+
+def decision_rows(window: Window, settlement: Settlement, run_id: str, through_batch: int) -> pa.Table:
+    """One row of the ledger for each customer, in the order of their ids."""
+    n = len(window.customer_ids)
+    value = window.numbers("value_micros")
+    silent = silence_reason(settlement.reason, value, window.owner, n)
+    sent = settlement.winner >= 0
+    winner_value = np.where(sent, value[settlement.winner] if len(value) else 0, 0)
+    runner_up = _runners_up(window, settlement)
+    has_margin = sent & (runner_up >= 0)
+    margin = np.where(has_margin, winner_value - (value[runner_up] if len(value) else 0), 0)
+    end_micros = instant_micros(window.window_end)
+    brand_id = window.brand.settings.brand
+    ids = [decision_id(brand_id, one, LANE, end_micros) for one in window.customer_ids.to_pylist()]
+    columns = {
+        "decision_id": pa.array(ids, pa.string()),
+        "run_id": pa.repeat(run_id, n),
+        "customer_id": window.customer_ids,
+        "lane": pa.repeat(LANE, n),
+        "window_end": pa.repeat(pa.scalar(window.window_end, pa.timestamp("us", tz="UTC")), n),
+        "through_batch": pa.repeat(pa.scalar(through_batch, pa.int64()), n),
+        "outcome": _named(np.where(sent, 0, 1), (Outcome.SEND, Outcome.SILENCE)),
+        "reason_code": _named(silent.reason, _REASONS),
+        "treatment": _treatments(window, settlement.winner, ids),
+        "value_micros": pa.array(winner_value),
+        "margin_micros": pa.array(margin, mask=~has_margin),
+        "runner_up": _runner_up_names(window, runner_up, sent),
+        "candidates": pa.ListArray.from_arrays(pa.array(window.starts, pa.int32()), _candidates(window, settlement)),
+    }
+    return pa.table([columns[one.name].cast(one.type) for one in DECISIONS.arrow_schema], schema=DECISIONS.arrow_schema)
+
+
+def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _ranks(names: Sequence[str]) -> IntArray:
+    in_order = sorted(names)
+    return np.array([in_order.index(name) for name in names], np.int64)
+
+
+def _named(codes: IntArray | np.ndarray[tuple[int], np.dtype[np.int8]], names: Sequence[str]) -> pa.Array:
+    """Codes as their texts, -1 as null."""
+    positions = pa.array(codes.astype(np.int64), mask=codes < 0)
+    return pa.array([str(name) for name in names], pa.string()).take(positions)
+
+
+def _runners_up(window: Window, settlement: Settlement) -> IntArray:
+    """(n,) the most valuable loser past the gates of each customer who is sent something, else -1."""
+    value, owner = window.numbers("value_micros"), window.owner
+    competed = np.flatnonzero((window.numbers("gate_reason") < 0) & (settlement.reason >= 0))
+    in_order = competed[np.lexsort((competed, -value[competed], owner[competed]))]
+    runners_up = np.full(len(window.customer_ids), -1, np.int64)
+    customers, first = np.unique(owner[in_order], return_index=True)
+    runners_up[customers] = in_order[first]
+    return np.where(settlement.winner >= 0, runners_up, -1)
+
+
+def _runner_up_names(window: Window, runner_up: IntArray, sent: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> pa.Array:
+    campaign_ids = [one.id for one in window.brand.campaigns]
+    campaign, channel = window.numbers("campaign"), window.numbers("channel")
+    names = [
+        f"{campaign_ids[campaign[one]]}/{window.channels[channel[one]]}" if one >= 0 else None
+        for one in np.where(sent, runner_up, -1).tolist()
+    ]
+    return pa.array(names, pa.string())
+
+
+def _candidates(window: Window, settlement: Settlement) -> pa.StructArray:
+    campaigns = window.brand.campaigns
+    campaign = window.numbers("campaign")
+    columns = {
+        "campaign_id": _named(campaign, [one.id for one in campaigns]),
+        "variant_id": _variant_texts(window, np.arange(len(campaign)), [[v.id for v in c.variants] for c in campaigns]),
+        "channel": _named(window.numbers("channel"), window.channels),
+        "slot_at": window.columns["slot_at"],
+        "uplift": window.columns["uplift"],
+        "uplift_source": _named(window.numbers("uplift_source"), tuple(UpliftSource)),
+        "outcome_micros": window.columns["outcome_micros"],
+        "value_basis": _named(window.numbers("value_basis"), tuple(ValueBasis)),
+        "cost_micros": window.columns["cost_micros"],
+        "value_micros": window.columns["value_micros"],
+        "reason_code": _named(settlement.reason, _REASONS),
+    }
+    fields = list(DECISIONS.arrow_schema.field("candidates").type.value_type)
+    return pa.StructArray.from_arrays([columns[one.name].cast(one.type) for one in fields], fields=fields)
+
+
+def _treatments(window: Window, winner: IntArray, ids: Sequence[str]) -> pa.Array:
+    campaigns, settings = window.brand.campaigns, window.brand.settings
+    sent = np.flatnonzero(winner >= 0)
+    chosen = winner[sent]
+    campaign = window.numbers("campaign")[chosen]
+    channel = window.numbers("channel")[chosen]
+    slot_at = window.numbers("slot_at")[chosen]
+    lasting = np.array([settings.channels[name].expires.micros for name in window.channels], np.int64)
+    names = [window.channels[one] for one in channel.tolist()]
+    columns = {
+        "send_id": [
+            send_id(ids[i], name, at) for i, name, at in zip(sent.tolist(), names, slot_at.tolist(), strict=True)
+        ],
+        "campaign_id": _named(campaign, [one.id for one in campaigns]),
+        "variant_id": _variant_texts(window, chosen, [[v.id for v in c.variants] for c in campaigns]),
+        "template": _variant_texts(window, chosen, [[v.template for v in c.variants] for c in campaigns]),
+        "locale": _variant_texts(
+            window, chosen, [[v.locale or settings.locale for v in c.variants] for c in campaigns]
+        ),
+        "attributes": [
+            list(campaigns[c].variants[v].attributes.items())
+            for c, v in zip(campaign.tolist(), window.numbers("variant")[chosen].tolist(), strict=True)
+        ],
+        "channel": names,
+        "class": _named(campaign, [one.class_ for one in campaigns]),
+        "slot_at": pa.array(slot_at),
+        "expires_at": pa.array(slot_at + lasting[channel]),
+        "duration": _named(campaign, [one.duration.text for one in campaigns]),
+        "about_product": window.columns["about_product"].take(pa.array(chosen)),
+        "about_order": window.columns["about_order"].take(pa.array(chosen)),
+        "cancel_on": [
+            [{"event_type": on.event.value, "same_product": on.same == "product"} for on in campaigns[c].cancel_on]
+            for c in campaign.tolist()
+        ],
+    }
+    fields = list(DECISIONS.arrow_schema.field("treatment").type)
+    arrays = [
+        columns[one.name].cast(one.type)
+        if isinstance(columns[one.name], pa.Array)
+        else pa.array(columns[one.name], one.type)
+        for one in fields
+    ]
+    positions = np.full(len(winner), -1, np.int64)
+    positions[sent] = np.arange(len(sent))
+    return pa.StructArray.from_arrays(arrays, fields=fields).take(pa.array(positions, mask=positions < 0))
+
+
+def _variant_texts(window: Window, candidates: IntArray, texts: Sequence[Sequence[str]]) -> pa.Array:
+    """A text of each candidate's variant, given those of every campaign's variants."""
+    firsts = np.concatenate([[0], np.cumsum([len(one) for one in texts])]).astype(np.int64)
+    flat = [text for one in texts for text in one]
+    positions = firsts[window.numbers("campaign")[candidates]] + window.numbers("variant")[candidates]
+    return _named(positions, flat)

@@ -1,0 +1,156 @@
+"""The last gate: what has happened, or become known, since a send was decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from ceasefire.vocabulary import EventType, MessageClass, WithheldReason
+
+FORBIDDING: Mapping[EventType, WithheldReason] = {
+    EventType.UNSUBSCRIBED: WithheldReason.UNSUBSCRIBED,
+    EventType.COMPLAINED: WithheldReason.COMPLAINED,
+    EventType.SEND_BOUNCED: WithheldReason.BOUNCED,
+    EventType.ERASURE_REQUESTED: WithheldReason.ERASED,
+    EventType.CONSENT_CHANGED: WithheldReason.CONSENT_WITHDRAWN,
+}
+"""Events that forbid a send whatever it is about."""
+
+
+def keep_due(decisions: DataFrame, handled: DataFrame, ticks: DataFrame) -> DataFrame:
+    """The decided sends whose slot has come and of which nothing has become yet.
+
+    Args:
+        decisions: rows of the ledger.
+        handled: send_id of every send that is queued or withheld.
+        ticks: tick_at of every tick so far.
+
+    Returns:
+        One row for each due send: decision_id, customer_id, as_of, through_batch, the columns of the treatment,
+        and tick_at, the first tick at or after its slot: that is when it is judged, however late it is found.
+    """
+    sends = decisions.where(F.col("outcome") == "send").select(
+        "decision_id", "customer_id", F.col("window_end").alias("as_of"), "through_batch", "treatment.*"
+    )
+    waiting = sends.join(handled, on="send_id", how="left_anti")
+    # Slots are whole hours, so there are few of them, however many sends and ticks there are.
+    slots = waiting.select("slot_at").distinct()
+    reached = slots.join(F.broadcast(ticks.select("tick_at")), on=F.col("tick_at") >= F.col("slot_at"), how="inner")
+    first_tick = reached.groupBy("slot_at").agg(F.min("tick_at").alias("tick_at"))
+    return waiting.join(F.broadcast(first_tick), on="slot_at", how="inner")
+
+
+def news_since(due: DataFrame, events: DataFrame) -> DataFrame:
+    """The events that each due send has to be checked against, joined to it.
+
+    Args:
+        due: `keep_due`.
+        events: rows of the log.
+
+    Returns:
+        The columns of due, and of each event of its customer that happened at or before the tick and is news to
+        the decision (happened at or after as_of, or arrived after it): event_key, event_type, happened_at,
+        event_channel, product and order (hash64), granted, purpose.
+    """
+    facts = events.select(
+        "customer_id",
+        "event_key",
+        "event_type",
+        F.col("event_at").alias("happened_at"),
+        F.col("ingest_batch").alias("arrived_with"),
+        F.col("channel").alias("event_channel"),
+        F.when(F.col("product_id").isNotNull(), F.xxhash64("product_id")).alias("product"),
+        F.when(F.col("order_id").isNotNull(), F.xxhash64("order_id")).alias("order"),
+        F.element_at("attributes", F.lit("granted")).alias("granted"),
+        F.element_at("attributes", F.lit("purpose")).alias("purpose"),
+    )
+    is_news = (F.col("happened_at") >= F.col("as_of")) | (F.col("arrived_with") > F.col("through_batch"))
+    joined = due.join(facts, on="customer_id", how="inner")
+    return joined.where((F.col("happened_at") <= F.col("tick_at")) & is_news)
+
+
+def flag_withheld(due: DataFrame, news: DataFrame, vault: DataFrame, address_kinds: Mapping[str, str]) -> DataFrame:
+    """Say of each due send whether something forbids it, and what.
+
+    Args:
+        due: `keep_due`.
+        news: `news_since`.
+        vault: contacts.
+        address_kinds: vault column of each channel's address.
+
+    Returns:
+        The rows of due with address, withheld_reason and withheld_by (the event's key); both null for a send that
+        may go. Of several events the earliest counts, ties break on event_key; an event goes before a missing
+        address, and that before expiry.
+    """
+    causes = drop_reversed_consents(news).where(forbids_send()).withColumn("reason", _reason_of_event())
+    earliest = F.min_by(F.struct("reason", "event_key"), F.struct("happened_at", "event_key"))
+    cause = causes.groupBy("send_id").agg(earliest.alias("cause"))
+    reached = due.join(cause, on="send_id", how="left").join(vault, on="customer_id", how="left")
+    address = F.coalesce(*(F.when(F.col("channel") == name, F.col(kind)) for name, kind in address_kinds.items()))
+    reason = (
+        F.when(F.col("cause").isNotNull(), F.col("cause.reason"))
+        .when(address.isNull(), F.lit(WithheldReason.NO_ADDRESS.value))
+        .when(F.col("tick_at") > F.col("expires_at"), F.lit(WithheldReason.EXPIRED.value))
+    )
+    return reached.select(
+        *due.columns,
+        address.alias("address"),
+        reason.alias("withheld_reason"),
+        F.col("cause.event_key").alias("withheld_by"),
+    )
+
+
+def drop_reversed_consents(news: DataFrame) -> DataFrame:
+    """Without the statements on consent that a later one, among the news, replaces.
+
+    Grants that the decision already knew do not count against a withdrawal that became known since: in doubt the
+    send is withheld, and the next window decides with all that is known. At one instant a withdrawal wins.
+    """
+    states = F.col("event_type").isin(
+        EventType.CONSENT_CHANGED.value, EventType.UNSUBSCRIBED.value, EventType.COMPLAINED.value
+    )
+    purpose = F.coalesce(F.col("purpose"), F.lit(MessageClass.MARKETING.value))
+    latest_first = Window.partitionBy("send_id", "event_channel", purpose, states).orderBy(
+        F.desc("happened_at"), F.col("granted") == "true", "event_key"
+    )
+    ranked = news.withColumn("rank", F.row_number().over(latest_first))
+    return ranked.where(~states | (F.col("rank") == 1)).drop("rank")
+
+
+def forbids_send() -> Column:
+    """An event of the news forbids the send it is joined to."""
+    kind = F.col("event_type")
+    on_its_channel = F.col("event_channel").isNull() | (F.col("event_channel") == F.col("channel"))
+    marketing = F.col("class") == MessageClass.MARKETING.value
+    withdraws = (kind == EventType.CONSENT_CHANGED.value) & (F.col("granted") == "false")
+    withdraws_this = withdraws & (F.col("purpose") == F.col("class")) & on_its_channel
+    opts_out = kind.isin(EventType.UNSUBSCRIBED.value, EventType.COMPLAINED.value) & marketing & on_its_channel
+    bounces = (kind == EventType.SEND_BOUNCED.value) & on_its_channel
+    erases = kind == EventType.ERASURE_REQUESTED.value
+    return F.coalesce(withdraws_this | opts_out | bounces | erases | cancels(), F.lit(False))
+
+
+def cancels() -> Column:
+    """The campaign says that this event makes its message wrong.
+
+    About the same product means: an event that names the product, or names no product but the order it came with.
+    """
+    product, order = F.col("product"), F.col("order")
+    same = (product == F.col("about_product")) | (product.isNull() & (order == F.col("about_order")))
+    return F.exists(
+        "cancel_on",
+        lambda one: (
+            (one["event_type"] == F.col("event_type")) & (~one["same_product"] | F.coalesce(same, F.lit(False)))
+        ),
+    )
+
+
+def _reason_of_event() -> Column:
+    kind = F.col("event_type")
+    reason = F.when(kind == EventType.RETURN.value, F.lit(WithheldReason.PRODUCT_RETURNED.value))
+    for event_type, withheld in FORBIDDING.items():
+        reason = reason.when(kind == event_type.value, F.lit(withheld.value))
+    return reason.otherwise(F.lit(WithheldReason.CANCELLED_BY_EVENT.value))

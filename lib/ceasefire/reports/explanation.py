@@ -1,0 +1,141 @@
+"""Why one customer got what she got: the pieces, and how they read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ceasefire.config.units import MICROS_PER_MINOR
+from ceasefire.vocabulary import LossReason, Outcome, WithheldReason
+
+WORDS: dict[str, str] = {
+    LossReason.NOT_IN_AUDIENCE: "no campaign wants this customer",
+    LossReason.OUTSIDE_DATES: "the campaign does not run on that day",
+    LossReason.NO_CONSENT: "no consent for this channel",
+    LossReason.NO_ADDRESS: "no address for this channel",
+    LossReason.REENTRY_LIMIT: "was in this campaign too recently",
+    LossReason.DURATION_LOCK: "still in the duration period of an earlier message",
+    LossReason.VALUE_NOT_POSITIVE: "not worth sending",
+    LossReason.CAPACITY_FULL: "no room left on the channel or in the campaign",
+    LossReason.LOST_TO_BETTER: "another message won",
+    WithheldReason.CONSENT_WITHDRAWN: "consent was withdrawn",
+    WithheldReason.UNSUBSCRIBED: "the customer unsubscribed",
+    WithheldReason.COMPLAINED: "the customer complained",
+    WithheldReason.BOUNCED: "the address bounced",
+    WithheldReason.ERASED: "the customer asked to be erased",
+    WithheldReason.PRODUCT_RETURNED: "what the message is about was returned",
+    WithheldReason.CANCELLED_BY_EVENT: "an event made the message wrong",
+    WithheldReason.NO_ADDRESS: "there is no address any more",
+    WithheldReason.EXPIRED: "its time had passed",
+}
+"""What each reason code means to a marketer."""
+
+
+@dataclass(frozen=True)
+class Membership:
+    """A segment that held, and what its rule read."""
+
+    segment_id: str
+    name: str
+    criteria: tuple[tuple[str, str], ...]
+    """Each comparison that was true, and the values it read."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One decision with all that led to it.
+
+    Attributes:
+        customer: the natural id that was asked for.
+        zone: in which instants are shown.
+        decision: the row of the ledger.
+        memberships: segments that held at the close.
+        fate: what became of the send since: queued, withheld, waiting; none for silence.
+        fate_reason: why it was withheld.
+        versions: what it was decided from.
+    """
+
+    customer: str
+    zone: str
+    currency: str
+    decision: dict[str, Any]
+    memberships: tuple[Membership, ...]
+    fate: str
+    fate_reason: str
+    versions: dict[str, str]
+
+    def as_data(self) -> dict[str, Any]:
+        """The same as plain values, for `--json`."""
+        return asdict(self)
+
+
+def explanation_lines(explanation: Explanation, local: Any) -> Iterator[str]:
+    """The explanation as lines of text; `local` turns an instant into the text of the brand's clock."""
+    decision = explanation.decision
+    yield f"Customer {explanation.customer}, window closed {local(decision['window_end'])}"
+    yield ""
+    yield from _outcome_lines(explanation, local)
+    yield ""
+    yield f"Segments ({len(explanation.memberships)})"
+    for one in explanation.memberships:
+        yield f"  {one.segment_id}" + (f": {one.name}" if one.name else "")
+        for criterion, values in one.criteria:
+            yield f"      {criterion}   [{values}]"
+    yield ""
+    yield from _candidate_lines(decision["candidates"] or [], explanation.currency, local)
+    yield ""
+    yield "Decided from"
+    for name, value in explanation.versions.items():
+        yield f"  {name}: {value}"
+
+
+def money(micros: int, currency: str, exponent: int = 2) -> str:
+    """Millionths of a minor unit as an amount of the currency."""
+    return f"{micros / MICROS_PER_MINOR / 10**exponent:,.4f} {currency}"
+
+
+def winner_first(candidates: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The winner, then the losers by how far they got and how much they were worth."""
+    order = {reason.value: place for place, reason in enumerate(LossReason)}
+    last = len(order)
+    return sorted(
+        candidates,
+        key=lambda one: (
+            -order.get(one["reason_code"] or "", last),
+            -one["value_micros"],
+            one["campaign_id"],
+            one["channel"],
+        ),
+    )
+
+
+def _outcome_lines(explanation: Explanation, local: Any) -> Iterator[str]:
+    decision, currency = explanation.decision, explanation.currency
+    if decision["outcome"] == Outcome.SILENCE.value:
+        reason = decision["reason_code"]
+        yield f"Silence: {WORDS[reason]} ({reason})."
+        return
+    treatment = decision["treatment"]
+    yield (
+        f"Send {treatment['campaign_id']} by {treatment['channel']} at {local(treatment['slot_at'])} "
+        f"(content {treatment['variant_id']}, template {treatment['template']}), "
+        f"worth {money(decision['value_micros'], currency)}."
+    )
+    if decision["runner_up"] is None:
+        yield "Nothing else could have been sent."
+    else:
+        yield f"Runner-up {decision['runner_up']}, {money(decision['margin_micros'], currency)} behind."
+    why = f": {WORDS[explanation.fate_reason]} ({explanation.fate_reason})" if explanation.fate_reason else ""
+    yield f"Since then: {explanation.fate}{why}."
+
+
+def _candidate_lines(candidates: Sequence[dict[str, Any]], currency: str, local: Any) -> Iterator[str]:
+    yield f"Candidates ({len(candidates)})"
+    for one in winner_first(candidates):
+        verdict = "WINS" if one["reason_code"] is None else f"{WORDS[one['reason_code']]} ({one['reason_code']})"
+        yield f"  {one['campaign_id']} / {one['channel']} at {local(one['slot_at'])}: {verdict}"
+        yield (
+            f"      uplift {one['uplift']:.4f} ({one['uplift_source']}) x {money(one['outcome_micros'], currency)} "
+            f"({one['value_basis']}) - {money(one['cost_micros'], currency)} = {money(one['value_micros'], currency)}"
+        )

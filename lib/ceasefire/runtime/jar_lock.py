@@ -1,0 +1,49 @@
+"""Which jars belong to this program, to the byte: the reading of `jars.lock`."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+_LOCK_FILE = Path(__file__).with_name("jars.lock")
+
+
+@dataclass(frozen=True)
+class Jar:
+    """One file that Spark is handed.
+
+    Attributes:
+        group, artifact, version: its coordinates.
+        sha256: of its bytes, in lower-case hexadecimal.
+    """
+
+    group: str
+    artifact: str
+    version: str
+    sha256: str
+
+    @property
+    def coordinates(self) -> str:
+        """`group:artifact:version`."""
+        return f"{self.group}:{self.artifact}:{self.version}"
+
+    @property
+    def file_name(self) -> str:
+        """The name under which repositories serve it and the cache keeps it."""
+        return f"{self.artifact}-{self.version}.jar"
+
+    def is_in(self, file: Path) -> bool:
+        """Whether the file holds exactly this jar's bytes.
+
+        Raises:
+            OSError: when it cannot be read.
+        """
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() == self.sha256
+
+
+def locked_jars() -> tuple[Jar, ...]:
+    """The jars of the lock file, in its order."""
+    lines = (line.split() for line in _LOCK_FILE.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+    return tuple(Jar(*coordinates.split(":"), sha256) for coordinates, sha256 in lines)

@@ -1,0 +1,133 @@
+"""The one place where a Spark session comes from."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType
+
+from py4j.protocol import Py4JError
+from pyspark import SparkConf, SparkContext
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from ceasefire.runtime.jars import delta_jars
+from ceasefire.runtime.java import require_java
+from ceasefire.runtime.jvm import start_jvm
+
+# Set on sessions that were started here, so that nobody else's is ever stopped.
+_OURS = "spark.ceasefire.started"
+
+# What results depend on, wherever a session runs.
+_MEANING = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+}
+
+# What makes one process on one machine quick and quiet.
+_LOCAL = {
+    "spark.master": "local[*]",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.memory": "2g",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    # Of a small table, every task is overhead, and a stateful checkpoint freezes the first number for ever.
+    "spark.sql.shuffle.partitions": "2",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.streaming.pollingDelay": "50ms",
+}
+
+
+def local_session(app_name: str, spark_conf: Mapping[str, str]) -> SparkSession:
+    """The session of this process: the one that is running if there is one, else a new local one.
+
+    A running session (a notebook's, a cluster's) is taken as it is; nothing is set on it.
+
+    Args:
+        app_name: what Spark calls the application.
+        spark_conf: Spark settings that win over ours; Java options are added to ours.
+
+    Raises:
+        EnvironmentMissingError: when Java or a Delta jar is missing, or the JVM does not come up; says what to do.
+    """
+    if _is_running():
+        return _session()
+    require_java(os.environ)
+    jars = delta_jars()
+    # Workers take another Python, and the driver another address, unless told before the JVM starts.
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    conf = SparkConf(loadDefaults=False).setAppName(app_name)
+    settings = _MEANING | _LOCAL | _files(jars) | dict(spark_conf)
+    settings["spark.driver.extraJavaOptions"] = _java_options(spark_conf)
+    settings[_OURS] = "true"
+    conf.setAll(list(settings.items()))
+    gateway = SparkContext._gateway or start_jvm(conf)
+    SparkContext(conf=conf, gateway=gateway)
+    return _session()
+
+
+def job_session(app_name: str, spark_conf: Mapping[str, str]) -> SparkSession:
+    """The session of a job: under spark-submit master, memory and jars are its to say, else as `local_session`.
+
+    Args:
+        app_name: what Spark calls the application.
+        spark_conf: Spark settings that win over ours.
+
+    Raises:
+        EnvironmentMissingError: as `local_session`.
+    """
+    if _is_running() or "PYSPARK_GATEWAY_PORT" not in os.environ:
+        return local_session(app_name, spark_conf)
+    return _session({"spark.app.name": app_name} | _MEANING | dict(spark_conf))
+
+
+def quiet_stop(spark: SparkSession) -> None:
+    """Stop a session that `local_session` started, with its queries; leave anybody else's running.
+
+    A JVM that has already gone is no error, and nothing is said about it.
+    """
+    with suppress(Py4JError, PySparkException, OSError):
+        if spark.conf.get(_OURS, "false") != "true":
+            return
+        for query in spark.streams.active:
+            query.stop()
+        spark.stop()
+
+
+def _is_running() -> bool:
+    return SparkSession.getActiveSession() is not None or SparkContext._active_spark_context is not None
+
+
+def _session(settings: Mapping[str, str] = MappingProxyType({})) -> SparkSession:
+    """The running session, else a new one with these settings."""
+    builder = SparkSession.builder  # noqa: TID251 - sessions have their home here
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()
+
+
+def _files(jars: tuple[Path, ...]) -> dict[str, str]:
+    """Where a new session finds its jars, and where it may leave things: never in the working directory."""
+    scratch = Path(tempfile.mkdtemp(prefix="ceasefire-"))
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    return {
+        "spark.jars": ",".join(jar.as_uri() for jar in jars),
+        "spark.sql.warehouse.dir": (scratch / "warehouse").as_uri(),
+    }
+
+
+def _java_options(spark_conf: Mapping[str, str]) -> str:
+    log_settings = Path(__file__).with_name("log4j2.properties").as_uri()
+    return f"-Dlog4j2.configurationFile={log_settings} {spark_conf.get('spark.driver.extraJavaOptions', '')}".strip()

@@ -1,0 +1,208 @@
+"""Where a brand's tables are, and the only ways to read and write them. Every write is safe to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from delta.tables import DeltaTable as StoredTable
+from pyspark.errors import AnalysisException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from ceasefire.errors import EnvironmentMissingError, UsageError
+from ceasefire.tables import DeltaTable, conform
+
+PARALLEL_WRITES = 4
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write to a table, about to happen or done."""
+
+    table: str
+    done: bool
+
+
+def unobserved(write: Write) -> None:
+    """The observer of those who do not watch."""
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The tables of one brand.
+
+    Attributes:
+        spark: the session to read and write with.
+        root: folder or URI; the tables lie in root/brand/table.
+        brand: the brand.
+        epoch: grows when a checkpoint was lost, so that batch ids may start over.
+        observe: called before and after each write.
+    """
+
+    spark: SparkSession
+    root: str
+    brand: str
+    epoch: int = 0
+    observe: Callable[[Write], None] = unobserved
+
+    def path(self, *parts: str) -> str:
+        """Where something of the brand lies."""
+        return "/".join((self.root.rstrip("/"), self.brand, *parts))
+
+    @property
+    def local_folder(self) -> Path | None:
+        """The brand's folder if it is on this machine's file system."""
+        if "://" in self.root:
+            return None
+        return Path(self.root, self.brand)
+
+
+def create_tables(lake: Lake, tables: Iterable[DeltaTable]) -> None:
+    """Make every table that is not there yet, so that each can be read and followed from the start.
+
+    Raises:
+        EnvironmentMissingError: the root cannot be written.
+    """
+    if lake.local_folder is not None:
+        try:
+            lake.local_folder.mkdir(parents=True, exist_ok=True)
+            probe = lake.local_folder / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise EnvironmentMissingError(
+                f"cannot write to {lake.local_folder}: {error.strerror}; choose another folder with --root"
+            ) from None
+    with ThreadPoolExecutor(PARALLEL_WRITES) as pool:
+        list(pool.map(lambda table: _create(lake, table), tables))
+
+
+def has_tables(lake: Lake, table: DeltaTable) -> bool:
+    """Whether this table has been created."""
+    return bool(StoredTable.isDeltaTable(lake.spark, lake.path(table.name)))
+
+
+def read_table(lake: Lake, table: DeltaTable, version: int | None = None) -> DataFrame:
+    """The rows of a table, now or as of a version.
+
+    Raises:
+        UsageError: the table has never been created.
+    """
+    reader = lake.spark.read.format("delta")
+    if version is not None:
+        reader = reader.option("versionAsOf", version)
+    try:
+        return reader.load(lake.path(table.name))
+    except AnalysisException as error:
+        if "DELTA_" not in str(error) and "PATH_NOT_FOUND" not in str(error):
+            raise
+        raise UsageError(f"no table {table.name} in {lake.path()}; has `ceasefire run` been here?") from None
+
+
+def follow_table(lake: Lake, table: DeltaTable) -> DataFrame:
+    """The rows of an append-only table as a stream; rows deleted by an erasure do not stop it."""
+    reader = lake.spark.readStream.format("delta").option("skipChangeCommits", "true")
+    return reader.load(lake.path(table.name))
+
+
+def rows_of(frame: DataFrame) -> list[dict[str, Any]]:
+    """The rows of a small frame as plain Python values, instants aware in UTC."""
+    rows: list[dict[str, Any]] = frame.toArrow().to_pylist()
+    return rows
+
+
+def table_version(lake: Lake, table: DeltaTable) -> int:
+    """The newest version of a table."""
+    row = StoredTable.forPath(lake.spark, lake.path(table.name)).history(1).select("version").first()
+    assert row is not None, "a created table has a version"
+    return int(row["version"])
+
+
+def append_once(lake: Lake, table: DeltaTable, rows: DataFrame | pa.Table, step: str, version: int) -> None:
+    """Append rows under (table, step, epoch, version); a repetition of the same version is skipped by Delta."""
+    frame = conform(_frame(lake, table, rows), table)
+    writer = frame.write.format("delta").mode("append").partitionBy(*table.partition_by)
+    writer = writer.option("txnAppId", _app(lake, table, step)).option("txnVersion", version)
+    lake.observe(Write(table.name, done=False))
+    writer.save(lake.path(table.name))
+    lake.observe(Write(table.name, done=True))
+
+
+def overwrite(lake: Lake, table: DeltaTable, rows: DataFrame | pa.Table) -> None:
+    """Replace a whole table; for snapshots, which can be redone from their log."""
+    frame = conform(_frame(lake, table, rows), table)
+    lake.observe(Write(table.name, done=False))
+    frame.write.format("delta").mode("overwrite").save(lake.path(table.name))
+    lake.observe(Write(table.name, done=True))
+
+
+def replace_where(lake: Lake, table: DeltaTable, rows: DataFrame, predicate: str) -> None:
+    """Replace the rows for which our own predicate holds; columns that a brand newly declares are added.
+
+    Raises:
+        UsageError: a column that is already there has another type now.
+    """
+    writer = conform(rows, table).write.format("delta").mode("overwrite")
+    writer = writer.option("replaceWhere", predicate).option("mergeSchema", "true")
+    lake.observe(Write(table.name, done=False))
+    try:
+        writer.save(lake.path(table.name))
+    except AnalysisException as error:
+        if "MERGE" not in str(error):
+            raise
+        raise UsageError(
+            f"table {table.name} in {lake.path()}: a feature was declared anew with another type; give it a new name"
+        ) from None
+    lake.observe(Write(table.name, done=True))
+
+
+def merge_rows(lake: Lake, table: DeltaTable, rows: DataFrame, is_newer: Column, values: Mapping[str, Column]) -> None:
+    """Insert the rows whose key is new and update the others where `is_newer` holds; safe to repeat.
+
+    Args:
+        lake: where.
+        table: a table with one key.
+        rows: at most one for each key; `new` in the expressions, the stored row is `old`.
+        is_newer: which stored rows are updated.
+        values: what they get, by column.
+    """
+    lake.observe(Write(table.name, done=False))
+    key = table.keys[0]
+    target = StoredTable.forPath(lake.spark, lake.path(table.name)).alias("old")
+    merge = target.merge(conform(rows, table).alias("new"), F.col(f"old.{key}") == F.col(f"new.{key}"))
+    merge.whenMatchedUpdate(condition=is_newer, set=dict(values)).whenNotMatchedInsertAll().execute()
+    lake.observe(Write(table.name, done=True))
+
+
+def together(writes: Sequence[Callable[[], None]]) -> None:
+    """Do independent writes at the same time: on small data a commit waits more than it works."""
+    with ThreadPoolExecutor(PARALLEL_WRITES) as pool:
+        for future in [pool.submit(write) for write in writes]:
+            future.result()
+
+
+def _create(lake: Lake, table: DeltaTable) -> None:
+    if has_tables(lake, table):
+        return
+    builder = StoredTable.createIfNotExists(lake.spark).location(lake.path(table.name)).comment(table.grain)
+    for one in table.columns:
+        builder = builder.addColumn(one.name, one.type, comment=one.meaning)
+    if table.partition_by:
+        builder = builder.partitionedBy(*table.partition_by)
+    deletion_vectors = "false" if table.append_only else "true"
+    builder.property("delta.enableDeletionVectors", deletion_vectors).execute()
+
+
+def _frame(lake: Lake, table: DeltaTable, rows: DataFrame | pa.Table) -> DataFrame:
+    if isinstance(rows, DataFrame):
+        return rows
+    return lake.spark.createDataFrame(rows, schema=table.schema)
+
+
+def _app(lake: Lake, table: DeltaTable, step: str) -> str:
+    return f"ceasefire:{table.name}:{step}:{lake.epoch}"

@@ -1,0 +1,91 @@
+"""What comes in: the log of events, what was rejected, and the vault of contacts. All are written by ingest."""
+
+from __future__ import annotations
+
+from pyspark.sql.types import (
+    ArrayType,
+    LongType,
+    MapType,
+    StringType,
+    TimestampType,
+)
+
+from ceasefire.tables.declaration import DeltaTable, column
+
+TEXT_MAP = MapType(StringType(), StringType())
+
+INGEST_BATCHES = DeltaTable(
+    name="ingest_batches",
+    grain="one batch of input rows; written before its rows, so that a repeated batch sees the same clock",
+    columns=(
+        column("ingest_batch", LongType(), "epoch x 2^32 + batch id, so that it always grows"),
+        column("ingested_at", TimestampType(), "UTC instant of the injected clock when the batch was first seen"),
+        column(
+            "late_before", TimestampType(), "events older than this were too late; null before the first close", True
+        ),
+        column("row_count", LongType(), "input rows of the batch"),
+    ),
+    keys=("ingest_batch",),
+)
+
+EVENTS = DeltaTable(
+    name="events",
+    grain="one accepted event",
+    columns=(
+        column("event_key", StringType(), "keyed hash of the event id"),
+        column("payload_hash", StringType(), "keyed hash of the whole payload"),
+        column("ingest_batch", LongType(), "batch with which it arrived"),
+        column("ingested_at", TimestampType(), "UTC instant of that batch"),
+        column("customer_id", StringType(), "pseudonymous customer key"),
+        column("event_type", StringType(), "vocabulary.EventType"),
+        column("event_at", TimestampType(), "UTC instant at which it happened"),
+        column("source", StringType(), "where it came from", True),
+        column("category", StringType(), "path of the product's category", True),
+        column("product_id", StringType(), "product", True),
+        column("order_id", StringType(), "order", True),
+        column("quantity_milli", LongType(), "thousandths of a unit", True),
+        column("amount_minor", LongType(), "minor units of the brand's currency", True),
+        column("campaign_id", StringType(), "campaign, ours or another tool's", True),
+        column("send_id", StringType(), "send, ours or another tool's", True),
+        column("channel", StringType(), "channel", True),
+        column("referrer", StringType(), "where the customer came from", True),
+        column("attributes", TEXT_MAP, "further facts; an address is only ever 'set'", True),
+        column("_extra", TEXT_MAP, "keys that the contract does not know, as JSON text", True),
+    ),
+    keys=("event_key",),
+)
+
+QUARANTINED_EVENTS = DeltaTable(
+    name="quarantined_events",
+    grain="one input row that was rejected, or that repeats an event",
+    columns=(
+        column("ingest_batch", LongType(), "batch with which it arrived"),
+        column("ingested_at", TimestampType(), "UTC instant of that batch"),
+        column("reasons", ArrayType(StringType()), "vocabulary.RejectReason, each once, sorted"),
+        column("source_file", StringType(), "file it stood in"),
+        column("source_block", LongType(), "byte offset of the block of the file that one task read"),
+        column("source_row", LongType(), "row within that block, from 1"),
+        column("event_key", StringType(), "keyed hash of the event id, if it had one", True),
+        column(
+            "raw", StringType(), "the row without personal values; the shape of it where it could not be parsed", True
+        ),
+    ),
+    keys=("source_file", "source_block", "source_row", "ingest_batch"),
+)
+
+CONTACTS_VAULT = DeltaTable(
+    name="contacts_vault",
+    grain="one customer; the only place of natural ids and addresses, read by release alone",
+    columns=(
+        column("customer_id", StringType(), "pseudonymous customer key"),
+        column("natural_id", StringType(), "the brand's own id of the customer"),
+        column("email", StringType(), "address", True),
+        column("email_set_at", TimestampType(), "UTC instant of the event that set it", True),
+        column("phone", StringType(), "address", True),
+        column("phone_set_at", TimestampType(), "UTC instant of the event that set it", True),
+        column("push_token", StringType(), "address", True),
+        column("push_token_set_at", TimestampType(), "UTC instant of the event that set it", True),
+    ),
+    keys=("customer_id",),
+    append_only=False,
+)

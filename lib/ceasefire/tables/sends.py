@@ -1,0 +1,71 @@
+"""The clock, and what goes out: queues, what was withheld, and the identities that must hold."""
+
+from __future__ import annotations
+
+from pyspark.sql.types import BooleanType, LongType, MapType, StringType, TimestampType
+
+from ceasefire.tables.declaration import DeltaTable, column
+
+CLOCK_TICKS = DeltaTable(
+    name="clock_ticks",
+    grain="one tick; written by the clock, so that a window closes when nobody does anything",
+    columns=(
+        column("tick_at", TimestampType(), "UTC instant"),
+        column(
+            "window_end", TimestampType(), "the close that this tick makes due; null for a tick of release only", True
+        ),
+    ),
+    keys=("tick_at",),
+)
+
+SEND_QUEUE = DeltaTable(
+    name="send_queue",
+    grain="one send, released exactly once",
+    columns=(
+        column("send_id", StringType(), "the provider's idempotency key"),
+        column("decision_id", StringType(), "the decision that wanted it"),
+        column("customer_id", StringType(), "pseudonymous customer key"),
+        column("channel", StringType(), "channel"),
+        column("address", StringType(), "where it goes"),
+        column("campaign_id", StringType(), "campaign"),
+        column("variant_id", StringType(), "content"),
+        column("template", StringType(), "the provider's name of the content"),
+        column("locale", StringType(), "language of the content"),
+        column("merge_fields", MapType(StringType(), StringType()), "what the template is filled with"),
+        column("class", StringType(), "vocabulary.MessageClass"),
+        column("not_before_at", TimestampType(), "UTC instant of the slot"),
+        column("expires_at", TimestampType(), "UTC instant after which it must not go"),
+        column("released_at", TimestampType(), "UTC instant of the tick that released it"),
+    ),
+    keys=("send_id",),
+    partition_by=("channel",),
+)
+
+WITHHELD_SENDS = DeltaTable(
+    name="withheld_sends",
+    grain="one decided send that was stopped at the last gate",
+    columns=(
+        column("send_id", StringType(), "hash of decision, channel and slot"),
+        column("decision_id", StringType(), "the decision that wanted it"),
+        column("customer_id", StringType(), "pseudonymous customer key"),
+        column("channel", StringType(), "channel"),
+        column("campaign_id", StringType(), "campaign"),
+        column("reason", StringType(), "vocabulary.WithheldReason"),
+        column("caused_by", StringType(), "event_key of the event that forbids it", True),
+        column("withheld_at", TimestampType(), "UTC instant of the tick that stopped it"),
+    ),
+    keys=("send_id",),
+)
+
+RECONCILIATION = DeltaTable(
+    name="reconciliation",
+    grain="one identity at the last tick of one release batch with work",
+    columns=(
+        column("checked_at", TimestampType(), "UTC instant of the tick"),
+        column("identity", StringType(), "what must be equal"),
+        column("expected", LongType(), "left side"),
+        column("found", LongType(), "right side"),
+        column("holds", BooleanType(), "whether they are equal"),
+    ),
+    keys=("checked_at", "identity"),
+)
