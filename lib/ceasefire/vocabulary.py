@@ -146,6 +146,9 @@ class WithheldReason(StrEnum):
 GRANTED, WITHDRAWN = "granted", "withdrawn"
 """What a customer said on consent. Of two statements at one instant the larger text counts: a withdrawal must win."""
 
+ADDRESS_PRESENT = "set"
+"""What an address is outside the vault: that there is one."""
+
 
 def consent_entry(purpose: str, channel: str) -> str:
     """The entry of a customer's profile that holds a consent."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from ceasefire.events.contract import ADDRESSES
+from ceasefire.events.personal_values import ADDRESSES
 from ceasefire.events.verdicts import is_event
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any
 
+from ceasefire.events.personal_values import ADDRESSES, OTHER_CUSTOMER, Disguise, as_json, plain_text, shape_of
 from ceasefire.ids import customer_id, event_key, payload_hash
 from ceasefire.vocabulary import EventType, MessageClass, RejectReason
 
@@ -19,20 +19,12 @@ MAX_TEXT_CHARS = 1_000
 MAX_MINOR = 10**15
 MAX_MILLI = 10**12
 QUANTITY_DECIMALS = 3
-SHAPE_CHARS = 500
-
-ADDRESSES = ("email", "phone", "push_token")
-PRESENT = "set"
-"""What an address is in `events`: that there is one."""
-
-OTHER_CUSTOMER = "into"
-"""The attribute of a merge that holds another customer's natural id."""
-
-TELLING_CHARS = 5
-"""A shorter text that equals the natural id is as likely a household's size, and tells nobody who it is."""
+CONSENTS = "consent/"
+"""How a profile names what was said on consent: no attribute may pass itself off as that."""
 
 _REQUIRED = ("event_id", "brand", "customer_id", "event_type", "event_at")
-_TEXTS = ("source", "category", "product_id", "order_id", "campaign_id", "send_id", "channel", "referrer", "currency")
+_KEPT_TEXTS = ("source", "category", "product_id", "order_id", "campaign_id", "send_id", "channel", "referrer")
+_TEXTS = (*_KEPT_TEXTS, "currency")
 _NUMBERS = ("quantity", "amount")
 _KNOWN = {*_REQUIRED, *_TEXTS, *_NUMBERS, "attributes"}
 _ALSO_REQUIRED: Mapping[EventType, tuple[str, ...]] = {
@@ -56,7 +48,8 @@ _REQUIRED_ATTRIBUTES: Mapping[EventType, tuple[str, ...]] = {
     EventType.CUSTOMER_MERGED: (OTHER_CUSTOMER,),
 }
 _SIGNED = (EventType.SESSION_ENDED,)
-_EMAIL = re.compile(r"[^\s@\"'<>]+@[^\s@\"'<>]+")
+# Of more digits than any amount has: what has to be rounded to fit is not an exact number of the unit.
+_EXACT = Context(prec=40, traps=[Inexact, InvalidOperation])
 _FIRST_YEAR, _END_YEAR = 1970, 2200
 
 
@@ -114,6 +107,10 @@ class _NonFiniteError(ValueError):
     pass
 
 
+class _NoObjectError(ValueError):
+    pass
+
+
 def parse_row(text: str, contract: Contract) -> ParsedRow:
     """One line of input as an event, or with every reason why it is none. Never raises, whatever the text."""
     if len(text) > MAX_ROW_CHARS:
@@ -122,24 +119,20 @@ def parse_row(text: str, contract: Contract) -> ParsedRow:
         return ParsedRow({RejectReason.EMPTY}, raw="")
     try:
         row = json.loads(text, object_pairs_hook=_unique, parse_float=Decimal, parse_constant=_refuse_constant)
-        canonical = json.dumps(row, sort_keys=True, default=str, ensure_ascii=False).encode()
+        if not isinstance(row, dict):
+            raise _NoObjectError
+        canonical = as_json(row).encode()
+        disguise = Disguise.of(row, contract.key)
     except _NonFiniteError:
         return ParsedRow({RejectReason.NON_FINITE}, raw=shape_of(text))
     except (ValueError, RecursionError, InvalidOperation):
         # UnicodeEncodeError, from half of a surrogate pair, is a ValueError too.
         return ParsedRow({RejectReason.CORRUPT}, raw=shape_of(text))
-    if not isinstance(row, dict):
-        return ParsedRow({RejectReason.CORRUPT}, raw=shape_of(text))
-    parsed = _checked(row, contract)
-    parsed.payload_hash = payload_hash(contract.key, canonical)
+    parsed = _checked(row, contract, disguise)
     if parsed.reasons:
-        parsed.raw = _without_personal_values(row, contract)
+        return ParsedRow(parsed.reasons, event_key=parsed.event_key, raw=_without_ids(row, contract, disguise))
+    parsed.payload_hash = payload_hash(contract.key, canonical)
     return parsed
-
-
-def shape_of(text: str) -> str:
-    """The first characters of a text that could not be read, letters as a and digits as 9: nothing personal is left."""
-    return "".join("a" if c.isalpha() else "9" if c.isdigit() else c for c in text[:SHAPE_CHARS] if c.isprintable())
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -153,7 +146,7 @@ def _refuse_constant(name: str) -> float:
     raise _NonFiniteError(name)
 
 
-def _checked(row: dict[str, Any], contract: Contract) -> ParsedRow:
+def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> ParsedRow:
     parsed = ParsedRow()
     reasons = parsed.reasons
     texts = {name: _text(row, name, reasons) for name in (*_REQUIRED, *_TEXTS)}
@@ -168,20 +161,19 @@ def _checked(row: dict[str, Any], contract: Contract) -> ParsedRow:
     if texts["customer_id"] is not None:
         parsed.natural_id = texts["customer_id"]
         parsed.customer_id = customer_id(contract.key, texts["customer_id"])
-    for name in ("source", "category", "product_id", "order_id", "campaign_id", "send_id", "channel"):
-        setattr(parsed, name, texts[name])
+    for name in _KEPT_TEXTS:
+        text = texts[name]
+        setattr(parsed, name, None if text is None else disguise.text(text))
     if parsed.category is not None and "" in parsed.category.split("/"):
         reasons.add(RejectReason.OUT_OF_RANGE)
-    parsed.referrer = _without_address(texts["referrer"]) if texts["referrer"] else None
     parsed.event_at = _instant(texts["event_at"], reasons)
     kind = _event_type(texts["event_type"], reasons)
     signed = kind in _SIGNED
     parsed.amount_minor = _scaled(row.get("amount"), contract.exponent, MAX_MINOR, signed, reasons)
     parsed.quantity_milli = _scaled(row.get("quantity"), QUANTITY_DECIMALS, MAX_MILLI, False, reasons)
-    _read_attributes(row.get("attributes"), parsed, contract)
-    parsed.extra = {
-        name: _inert(value, name, parsed.natural_id, contract) for name, value in row.items() if name not in _KNOWN
-    } or None
+    _read_attributes(row.get("attributes"), parsed, disguise)
+    extra = {disguise.text(name): disguise.value(value, name) for name, value in row.items() if name not in _KNOWN}
+    parsed.extra = extra or None
     if kind is not None:
         parsed.event_type = kind.value
         _check_what_the_type_needs(kind, row, parsed)
@@ -230,9 +222,10 @@ def _instant(text: str | None, reasons: set[RejectReason]) -> datetime | None:
 
 def _scaled(value: Any, decimals: int, limit: int, signed: bool, reasons: set[RejectReason]) -> int | None:
     """A decimal number, given as text or number, as an integer of 10^-decimals."""
-    if value is None:
+    if value is None or value == "":
         return None
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+    # An underscore is Python's way to group digits, and nobody else's.
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal) or "_" in str(value):
         reasons.add(RejectReason.BAD_TYPE)
         return None
     try:
@@ -247,17 +240,18 @@ def _scaled(value: Any, decimals: int, limit: int, signed: bool, reasons: set[Re
     if number and number.adjusted() > math.ceil(math.log10(limit)):
         reasons.add(RejectReason.OUT_OF_RANGE)
         return None
-    if number and number.normalize().as_tuple().exponent < -decimals:  # type: ignore[operator]
+    try:
+        scaled = int(number.quantize(Decimal(1).scaleb(-decimals), context=_EXACT).scaleb(decimals))
+    except Inexact:
         reasons.add(RejectReason.TOO_MANY_DECIMALS)
         return None
-    scaled = int(number.scaleb(decimals))
     if abs(scaled) > limit or (scaled < 0 and not signed):
         reasons.add(RejectReason.OUT_OF_RANGE)
         return None
     return scaled
 
 
-def _read_attributes(value: Any, parsed: ParsedRow, contract: Contract) -> None:
+def _read_attributes(value: Any, parsed: ParsedRow, disguise: Disguise) -> None:
     if value is None:
         return
     if not isinstance(value, dict) or any(isinstance(one, dict | list) for one in value.values()):
@@ -265,12 +259,12 @@ def _read_attributes(value: Any, parsed: ParsedRow, contract: Contract) -> None:
         return
     attributes: dict[str, str | None] = {}
     for name, one in value.items():
-        text = _plain_text(one)
-        if text is not None and len(text) > MAX_TEXT_CHARS:
+        text = plain_text(one)
+        if name.startswith(CONSENTS) or (text is not None and len(text) > MAX_TEXT_CHARS):
             parsed.reasons.add(RejectReason.OUT_OF_RANGE)
         if name in ADDRESSES and text is not None:
             setattr(parsed, name, text)
-        attributes[name] = _inert(one, name, parsed.natural_id, contract)
+        attributes[disguise.text(name)] = disguise.value(one, name)
     parsed.attributes = attributes
 
 
@@ -286,50 +280,9 @@ def _check_what_the_type_needs(kind: EventType, row: Mapping[str, Any], parsed: 
             parsed.reasons.add(RejectReason.OUT_OF_RANGE)
 
 
-def _plain_text(value: Any) -> str | None:
-    if value is None or value == "":
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
-def _inert(value: Any, name: str, natural_id: str | None, contract: Contract) -> str | None:
-    """A value as text in which no address and no natural id is left."""
-    if isinstance(value, dict | list):
-        return json.dumps(_cleaned(value, natural_id, contract), sort_keys=True, default=str, ensure_ascii=False)
-    text = _plain_text(value)
-    if text is None:
-        return None
-    if name in ADDRESSES:
-        return PRESENT
-    is_natural_id = text == natural_id and len(text) >= TELLING_CHARS
-    if is_natural_id or name == OTHER_CUSTOMER:
-        return customer_id(contract.key, text)
-    return _without_address(text)
-
-
-def _cleaned(value: Any, natural_id: str | None, contract: Contract) -> Any:
-    if isinstance(value, dict):
-        return {
-            name: _inert(one, name, natural_id, contract)
-            if not isinstance(one, dict | list)
-            else _cleaned(one, natural_id, contract)
-            for name, one in value.items()
-        }
-    if isinstance(value, list):
-        return [_cleaned(one, natural_id, contract) for one in value]
-    return _inert(value, "", natural_id, contract)
-
-
-def _without_address(text: str) -> str:
-    return _EMAIL.sub("(address)", text) if "@" in text else text
-
-
-def _without_personal_values(row: dict[str, Any], contract: Contract) -> str:
-    natural_id = _plain_text(row.get("customer_id")) if not isinstance(row.get("customer_id"), dict | list) else None
-    hidden = {name: value for name, value in row.items() if name not in ("event_id", "customer_id")}
-    cleaned = _cleaned(hidden, natural_id, contract)
-    if natural_id is not None:
-        cleaned["customer_id"] = customer_id(contract.key, natural_id)
-    return json.dumps(cleaned, sort_keys=True, default=str, ensure_ascii=False)[:MAX_ROW_CHARS]
+def _without_ids(row: dict[str, Any], contract: Contract, disguise: Disguise) -> str:
+    shown = disguise.nested({name: value for name, value in row.items() if name not in ("event_id", "customer_id")})
+    natural_id = row.get("customer_id")
+    if isinstance(natural_id, str) and natural_id:
+        shown["customer_id"] = customer_id(contract.key, natural_id)
+    return as_json(shown)[:MAX_ROW_CHARS]

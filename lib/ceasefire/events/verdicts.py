@@ -60,7 +60,11 @@ def is_event() -> Column:
 def keep_events(judged: DataFrame, ingest_batch: int, ingested_at: datetime) -> DataFrame:
     """The rows that become events."""
     stamped = judged.where(is_event()).withColumns(
-        {"ingest_batch": F.lit(ingest_batch).cast("bigint"), "ingested_at": F.lit(ingested_at), "_extra": F.col("extra")}
+        {
+            "ingest_batch": F.lit(ingest_batch).cast("bigint"),
+            "ingested_at": F.lit(ingested_at),
+            "_extra": F.col("extra"),
+        }
     )
     return stamped.select(*(one.name for one in EVENTS.columns))
 

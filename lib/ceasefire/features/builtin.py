@@ -8,10 +8,16 @@ from collections.abc import Iterable, Sequence
 from ceasefire.config.brand import BrandSettings
 from ceasefire.config.campaigns import Campaign
 from ceasefire.config.features import EventFilter, Feature
-from ceasefire.vocabulary import GRANTED, WITHDRAWN, Aggregate, EventType, FeatureType, MessageClass, consent_entry
-
-ADDRESS_SET = "set"
-"""What a history says of an address: the address itself stays in the vault."""
+from ceasefire.vocabulary import (
+    ADDRESS_PRESENT,
+    GRANTED,
+    WITHDRAWN,
+    Aggregate,
+    EventType,
+    FeatureType,
+    MessageClass,
+    consent_entry,
+)
 
 FeatureProblem = tuple[str, str, str, str]
 """Feature name, what is wrong, what was got, what is allowed."""
@@ -32,7 +38,7 @@ def builtin_features(settings: BrandSettings) -> tuple[Feature, ...]:
     ]
     for channel in settings.channels:
         kind = settings.address_kind(channel)
-        description = f"Whether an address for {channel} is known: {ADDRESS_SET}, or null."
+        description = f"Whether an address for {channel} is known: {ADDRESS_PRESENT}, or null."
         features.append(_profile(f"address_{channel}", kind, description))
     features.append(_profile("time_zone", "time_zone", "The customer's own time zone, an IANA name."))
     features.append(_profile("locale", "locale", "The customer's own language, and country if known."))

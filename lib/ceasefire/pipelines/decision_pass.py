@@ -127,8 +127,10 @@ class DecisionPass:
         kind = np.array([kinds.index(one.value) for one in campaigns], np.int64)[campaign]
         own_mean = _floats(columns["own_mean_order_minor"])
         worth = [outcome_micros(one, settings, own_mean, self.brand_mean_order_minor) for one in kinds]
-        outcome = np.stack([one for one, _ in worth])[kind, owner]
-        basis = np.stack([one for _, one in worth])[kind, owner]
+        # Not stacked, since a brand may have no campaign yet.
+        shape = (len(worth), len(own_mean))
+        outcome = np.array([one for one, _ in worth], np.int64).reshape(shape)[kind, owner]
+        basis = np.array([one for _, one in worth], np.int8).reshape(shape)[kind, owner]
         uplift_of_campaign, source_of_campaign = prior_uplifts(campaigns)
         uplift = uplift_of_campaign[campaign]
         cost = np.array([settings.cost_micros(name) for name in self.channels], np.int64)[channel]

@@ -17,7 +17,16 @@ from ceasefire.history.packing import packed_histories, with_tail
 from ceasefire.pipelines.programs import Programs
 from ceasefire.pipelines.streams import Follower, start_follower
 from ceasefire.pipelines.workspace import Workspace
-from ceasefire.storage.lake import Lake, append_once, follow_table, overwrite, read_table, replace_where, rows_of
+from ceasefire.storage.lake import (
+    Lake,
+    append_once,
+    follow_table,
+    overwrite,
+    read_table,
+    replace_where,
+    rows_of,
+    together,
+)
 from ceasefire.tables import (
     CLOCK_TICKS,
     CUSTOMER_HISTORY,
@@ -57,7 +66,15 @@ def close_window(workspace: Workspace, window_end: datetime) -> None:
         UsageError: the window is older than the newest closed one, and was never closed.
     """
     lake = workspace.lake
-    closes = sorted(row["window_end"] for row in rows_of(read_table(lake, WINDOW_CLOSES).select("window_end")))
+    closed, arrived, folded = together(
+        [
+            lambda: rows_of(read_table(lake, WINDOW_CLOSES).select("window_end")),
+            lambda: rows_of(read_table(lake, EVENTS).agg(F.max("ingest_batch").alias("newest"))),
+            lambda: rows_of(read_table(lake, CUSTOMER_HISTORY).agg(F.max("through_batch").alias("newest"))),
+        ]
+    )
+    closes = sorted(row["window_end"] for row in closed)
+    through_batch, folded_through = (-1 if one[0]["newest"] is None else one[0]["newest"] for one in (arrived, folded))
     if window_end in closes:
         return
     if closes and window_end < closes[-1]:
@@ -65,8 +82,7 @@ def close_window(workspace: Workspace, window_end: datetime) -> None:
             f"cannot close the window of {window_end.isoformat()}: {closes[-1].isoformat()} is closed already, "
             "and windows close in order"
         )
-    through_batch = _newest_batch(lake)
-    histories = history_through(workspace, through_batch)
+    histories = history_through(workspace, through_batch, folded_through)
     table = features_table(workspace.programs)
     rows = histories_for(workspace.programs, histories).mapInArrow(
         features_as_of(workspace.programs, window_end), from_arrow_schema(workspace.programs.window_schema)
@@ -91,16 +107,19 @@ def close_window(workspace: Workspace, window_end: datetime) -> None:
     append_once(lake, WINDOW_CLOSES, rows_of_close, "close", epoch_minutes(window_end))
 
 
-def history_through(workspace: Workspace, through_batch: int) -> DataFrame:
+def history_through(workspace: Workspace, through_batch: int, folded_through: int) -> DataFrame:
     """Everybody's history of what arrived up to a batch: the snapshot, and the tail if there is one.
 
     When the tail has grown past a share of the log it is folded into the snapshot first; a fold changes no feature.
+
+    Args:
+        workspace: the brand at work.
+        through_batch: the last batch to know.
+        folded_through: the last batch in the snapshot, -1 when there is none.
     """
     lake = workspace.lake
     channels = tuple(workspace.brand.settings.channels)
     snapshot = read_table(lake, CUSTOMER_HISTORY)
-    (folded,) = rows_of(snapshot.agg(F.max("through_batch").alias("through_batch")))
-    folded_through = -1 if folded["through_batch"] is None else folded["through_batch"]
     if through_batch <= folded_through:
         return snapshot
     tail_events = read_table(lake, EVENTS).where(
@@ -156,11 +175,6 @@ def features_table(programs: Programs) -> DeltaTable:
 def epoch_minutes(instant: datetime) -> int:
     """Not every zone closes on a UTC hour, but all on a minute."""
     return int(instant.timestamp()) // 60
-
-
-def _newest_batch(lake: Lake) -> int:
-    (row,) = rows_of(read_table(lake, EVENTS).agg(F.max("ingest_batch").alias("newest")))
-    return -1 if row["newest"] is None else int(row["newest"])
 
 
 def _tail_is_large(lake: Lake, folded_through: int, through_batch: int) -> bool:

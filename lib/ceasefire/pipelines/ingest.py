@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -64,7 +65,7 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> None:
     events = keep_events(judged, batch_number, ingested_at)
     rejected = keep_rejected(judged, batch_number, ingested_at)
     event_count = judged.where(is_event()).count()
-    writes = []
+    writes: list[Callable[[], None]] = []
     if event_count:
         writes.append(lambda: _merge_contacts(lake, judged))
     if event_count < row_count:
@@ -139,7 +140,7 @@ def _merge_contacts(lake: Lake, judged: DataFrame) -> None:
 
 def _check_counts(lake: Lake, batch_number: int, row_count: int) -> None:
     mine = F.col("ingest_batch") == batch_number
-    written = sum(read_table(lake, table).where(mine).count() for table in (EVENTS, QUARANTINED_EVENTS))
+    written = sum(together([read_table(lake, table).where(mine).count for table in (EVENTS, QUARANTINED_EVENTS)]))
     if written != row_count:
         raise CheckFailedError(
             f"ingest batch {batch_number}: {row_count} rows came in, {written} stand in {EVENTS.name} and "

@@ -62,8 +62,7 @@ def compile_brand(brand: Brand) -> tuple[Programs | None, list[Problem]]:
         ]
     )
     read = history_columns(base_features)
-    columns = read if "event_at" in read else ("event_at", *read)
-    return Programs(compile_features(base_features), expressions, rules, types, schema, columns), []
+    return Programs(compile_features(base_features), expressions, rules, types, schema, read), []
 
 
 def _located(brand: Brand, kind: str, problems: Iterable[RuleProblem]) -> list[Problem]:

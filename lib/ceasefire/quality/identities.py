@@ -1,108 +1,148 @@
-"""What must be equal, whatever happened: counted on the tables, with Spark, from outside the code that writes them."""
+"""What must be equal, whatever happened: counted on the tables, apart from the code that writes them.
+
+Each function gives one row of counts, since on small data a query costs more than what it reads.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 
-def intake_identities(batches: DataFrame, events: DataFrame, quarantined: DataFrame) -> DataFrame:
-    """Input rows = events + quarantined rows, for every batch but the newest, which may be under way.
+@dataclass(frozen=True)
+class Identity:
+    """Two counts that must be equal."""
+
+    name: str
+    expected: int
+    found: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether they are."""
+        return self.expected == self.found
+
+
+def intake_counts(batches: DataFrame, events: DataFrame, quarantined: DataFrame) -> DataFrame:
+    """Input rows and what became of them, over all batches but the newest, which may be under way.
 
     Returns:
-        One row: identity, expected, found.
+        One row: batch_count, and agreeing_count, the batches whose rows = events + quarantined rows.
     """
     written = reduce(
-        DataFrame.unionByName,
-        (table.groupBy("ingest_batch").agg(F.count("*").alias("written")) for table in (events, quarantined)),
+        DataFrame.unionByName, (one.select("ingest_batch", F.lit(1).alias("row")) for one in (events, quarantined))
     )
-    settled = batches.join(
-        batches.agg(F.max("ingest_batch").alias("newest")), on=F.col("ingest_batch") < F.col("newest"), how="inner"
+    per_batch = written.groupBy("ingest_batch").agg(F.sum("row").alias("written"))
+    compared = batches.select("ingest_batch", "row_count").join(per_batch, on="ingest_batch", how="left")
+    newest = F.max("ingest_batch").alias("newest")
+    agrees = F.col("row_count") == F.coalesce("written", F.lit(0))
+    rows = compared.groupBy().agg(
+        newest, F.collect_list(F.struct("ingest_batch", agrees.alias("agrees"))).alias("batches")
     )
-    summed = written.groupBy("ingest_batch").agg(F.sum("written").alias("written"))
-    compared = settled.select("ingest_batch", "row_count").join(summed, on="ingest_batch", how="left")
-    agreeing = F.when(F.col("row_count") == F.coalesce("written", F.lit(0)), F.lit(1)).otherwise(F.lit(0))
-    return _identity(
-        compared,
-        "batches whose input rows = events + quarantined rows",
-        F.count("*"),
-        F.coalesce(F.sum(agreeing), F.lit(0)),
+    settled = F.filter("batches", lambda one: one["ingest_batch"] < F.col("newest"))
+    return rows.select(
+        F.size(settled).alias("batch_count"),
+        F.size(F.filter(settled, lambda one: one["agrees"])).alias("agreeing_count"),
     )
 
 
-def ledger_identities(decisions: DataFrame, runs: DataFrame, since: datetime) -> DataFrame:
-    """What the decisions of windows from an instant on must satisfy.
+def intake_identities(counts: Mapping[str, Any]) -> list[Identity]:
+    """Input rows = events + quarantined rows, batch by batch."""
+    return [
+        Identity("batches = batches whose rows = events + quarantined", counts["batch_count"], counts["agreeing_count"])
+    ]
+
+
+def ledger_counts(decisions: DataFrame, since: datetime) -> DataFrame:
+    """What the decisions of windows from an instant on come to.
 
     Returns:
-        A row each: identity, expected, found. At most one decision for each customer, lane and window; as many
-        decisions as their runs counted; candidates = winners + losers, each loser with exactly one reason.
+        One row: decision_count, distinct_count (customer, lane, window), explained_count (every loser has a reason,
+        and none but a winner has none), candidate_count, winner_count, loser_count.
     """
     recent = decisions.where(F.col("window_end") >= F.lit(since))
     unexplained = F.size(F.filter("candidates", lambda one: one["reason_code"].isNull()))
-    winners = F.when(F.col("outcome") == "send", F.lit(1)).otherwise(F.lit(0))
-    decided_windows = recent.select("window_end").distinct()
-    counted = runs.join(decided_windows, on="window_end", how="left_semi")
-    return reduce(
-        DataFrame.unionByName,
-        (
-            _identity(
-                recent,
-                "decisions = customers, lanes and windows decided",
-                F.count("*"),
-                F.count_distinct("customer_id", "lane", "window_end"),
-            ),
-            _identity(
-                counted.select(F.col("customer_count").alias("expected"), F.lit(0).alias("found")).unionByName(
-                    recent.select(F.lit(0).cast("bigint").alias("expected"), F.lit(1).alias("found"))
-                ),
-                "decisions that runs counted = decisions",
-                F.coalesce(F.sum("expected"), F.lit(0)),
-                F.coalesce(F.sum("found"), F.lit(0)),
-            ),
-            _identity(
-                recent,
-                "decisions whose losers all have a reason and whose winner has none",
-                F.count("*"),
-                F.coalesce(F.sum(F.when(unexplained == winners, 1).otherwise(0)), F.lit(0)),
-            ),
-        ),
+    winners = F.when(F.col("outcome") == "send", 1).otherwise(0)
+    return recent.agg(
+        F.count("*").alias("decision_count"),
+        F.count_distinct("customer_id", "lane", "window_end").alias("distinct_count"),
+        _total(F.when(unexplained == winners, 1).otherwise(0)).alias("explained_count"),
+        _total(F.size("candidates")).alias("candidate_count"),
+        _total(winners).alias("winner_count"),
+        _total(F.size("candidates") - unexplained).alias("loser_count"),
     )
 
 
-def release_identities(
-    decisions: DataFrame, queue: DataFrame, withheld: DataFrame, events: DataFrame, since: datetime
-) -> DataFrame:
-    """What the sends of windows from an instant on must satisfy once a tick has been worked off.
+def ledger_identities(counts: Mapping[str, Any], counted_by_runs: int) -> list[Identity]:
+    """At most one decision for each customer, lane and window; candidates = winners + losers, each with its reason."""
+    return [
+        Identity("decisions = customers, lanes and windows", counts["decision_count"], counts["distinct_count"]),
+        Identity("decisions counted by runs = decisions", counted_by_runs, counts["decision_count"]),
+        Identity(
+            "candidates = winners + losers", counts["candidate_count"], counts["winner_count"] + counts["loser_count"]
+        ),
+        Identity("decisions = decisions explained", counts["decision_count"], counts["explained_count"]),
+    ]
+
+
+def release_counts(decisions: DataFrame, queue: DataFrame, withheld: DataFrame, since: datetime) -> DataFrame:
+    """What became of the sends of windows from an instant on.
 
     Returns:
-        A row each: identity, expected, found. Decided sends = queued + withheld + waiting; queue rows = distinct
-        send ids; nothing is queued that was not decided; nobody is queued who had asked to be erased.
+        One row: decided_count, queued_count, withheld_count, waiting_count, distinct_queued_count, undecided_count
+        (queued without a decision).
     """
-    sends = decisions.where((F.col("outcome") == "send") & (F.col("window_end") >= F.lit(since)))
-    decided = sends.select(F.col("treatment.send_id").alias("send_id"))
-    ours = queue.where(F.col("not_before_at") >= F.lit(since))
-    stopped = withheld.where(F.col("withheld_at") >= F.lit(since))
-    fates = ours.select("send_id", F.lit("queued").alias("fate")).unionByName(
-        stopped.select("send_id", F.lit("withheld").alias("fate"))
-    )
-    fated = decided.join(fates, on="send_id", how="left")
-    undecided = ours.join(decisions.select(F.col("treatment.send_id").alias("send_id")), on="send_id", how="left_anti")
-    erasures = events.where(F.col("event_type") == "erasure_requested").select("customer_id", "event_at")
-    erased = ours.join(erasures, on="customer_id", how="inner").where(F.col("event_at") <= F.col("released_at"))
-    return reduce(
+    decided = decisions.where((F.col("outcome") == "send") & (F.col("window_end") >= F.lit(since)))
+    marks = reduce(
         DataFrame.unionByName,
         (
-            _identity(fated, "decided sends = queued + withheld + waiting", F.count_distinct("send_id"), F.count("*")),
-            _identity(ours, "queue rows = distinct send ids", F.count("*"), F.count_distinct("send_id")),
-            _identity(undecided, "queued without a decision = 0", F.lit(0).cast("bigint"), F.count("*")),
-            _identity(erased, "queued after a request for erasure = 0", F.lit(0).cast("bigint"), F.count("*")),
+            rows.select(F.col(send_id).alias("send_id"), *(F.lit(int(one == mark)).alias(one) for one in _FATES))
+            for rows, send_id, mark in (
+                (decided, "treatment.send_id", "decided"),
+                (queue.where(F.col("not_before_at") >= F.lit(since)), "send_id", "queued"),
+                (withheld.where(F.col("withheld_at") >= F.lit(since)), "send_id", "withheld"),
+            )
         ),
+    )
+    sends = marks.groupBy("send_id").agg(*(F.sum(one).alias(one) for one in _FATES))
+    is_decided, is_queued = F.col("decided") > 0, F.col("queued") > 0
+    return sends.agg(
+        _total("decided").alias("decided_count"),
+        _total("queued").alias("queued_count"),
+        _total("withheld").alias("withheld_count"),
+        _total(F.when(is_decided & (F.col("queued") + F.col("withheld") == 0), 1).otherwise(0)).alias("waiting_count"),
+        _total(F.when(is_queued, 1).otherwise(0)).alias("distinct_queued_count"),
+        _total(F.when(is_queued & ~is_decided, 1).otherwise(0)).alias("undecided_count"),
     )
 
 
-def _identity(rows: DataFrame, name: str, expected: Column, found: Column) -> DataFrame:
-    counted = rows.agg(expected.cast("bigint").alias("expected"), found.cast("bigint").alias("found"))
-    return counted.select(F.lit(name).alias("identity"), "expected", "found")
+def release_identities(counts: Mapping[str, Any], erased_count: int) -> list[Identity]:
+    """Decided = queued + withheld + waiting; queue rows are distinct, decided, and nobody's who asked to be erased."""
+    accounted = counts["queued_count"] + counts["withheld_count"] + counts["waiting_count"]
+    return [
+        Identity("decided sends = queued + withheld + waiting", counts["decided_count"], accounted),
+        Identity("queue rows = distinct send ids", counts["queued_count"], counts["distinct_queued_count"]),
+        Identity("queued without a decision = 0", 0, counts["undecided_count"]),
+        Identity("queued after a request for erasure = 0", 0, erased_count),
+    ]
+
+
+def queued_after_erasure(queue: DataFrame, events: DataFrame, since: datetime) -> DataFrame:
+    """The sends released, from an instant on, to customers who had asked to be erased by then."""
+    erasures = events.where(F.col("event_type") == "erasure_requested").select("customer_id", "event_at")
+    ours = queue.where(F.col("not_before_at") >= F.lit(since)).select("send_id", "customer_id", "released_at")
+    asked = ours.join(erasures, on="customer_id", how="inner").where(F.col("event_at") <= F.col("released_at"))
+    return asked.select("send_id").distinct()
+
+
+_FATES = ("decided", "queued", "withheld")
+
+
+def _total(of: Column | str) -> Column:
+    return F.coalesce(F.sum(of), F.lit(0))

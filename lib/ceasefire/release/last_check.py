@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -18,28 +19,40 @@ FORBIDDING: Mapping[EventType, WithheldReason] = {
 }
 """Events that forbid a send whatever it is about."""
 
+LONGEST_TICK_GAP = timedelta(days=2)
+"""How far before a tick the slots that it is the first to reach can lie; longer gaps only repeat no identities."""
 
-def keep_due(decisions: DataFrame, handled: DataFrame, ticks: DataFrame) -> DataFrame:
-    """The decided sends whose slot has come and of which nothing has become yet.
+
+def keep_due(decisions: DataFrame, handled: DataFrame, ticks: DataFrame, since: datetime) -> DataFrame:
+    """The decided sends whose slot has come and of which nothing has become yet, and those judged since an instant.
 
     Args:
         decisions: rows of the ledger.
-        handled: send_id of every send that is queued or withheld.
+        handled: send_id of every send that is queued or withheld, each once.
         ticks: tick_at of every tick so far.
+        since: the first tick that is worked off; a send judged there is kept though it is handled already, so that
+            a repeated batch is about the same sends.
 
     Returns:
-        One row for each due send: decision_id, customer_id, as_of, through_batch, the columns of the treatment,
-        and tick_at, the first tick at or after its slot: that is when it is judged, however late it is found.
+        One row for each such send: decision_id, customer_id, as_of, through_batch, the columns of the treatment,
+        is_handled, and tick_at, the first tick at or after its slot: that is when it is judged, however late it is
+        found.
     """
     sends = decisions.where(F.col("outcome") == "send").select(
         "decision_id", "customer_id", F.col("window_end").alias("as_of"), "through_batch", "treatment.*"
     )
-    waiting = sends.join(handled, on="send_id", how="left_anti")
+    fates = handled.withColumn("is_handled", F.lit(True))
+    marked = sends.join(fates, on="send_id", how="left").withColumn(
+        "is_handled", F.coalesce("is_handled", F.lit(False))
+    )
+    # A handled send of an earlier slot was judged before this tick: ticks come at every slot, or more often.
+    open_now = marked.where(~F.col("is_handled") | (F.col("slot_at") > F.lit(since - LONGEST_TICK_GAP)))
     # Slots are whole hours, so there are few of them, however many sends and ticks there are.
-    slots = waiting.select("slot_at").distinct()
+    slots = open_now.select("slot_at").distinct()
     reached = slots.join(F.broadcast(ticks.select("tick_at")), on=F.col("tick_at") >= F.col("slot_at"), how="inner")
     first_tick = reached.groupBy("slot_at").agg(F.min("tick_at").alias("tick_at"))
-    return waiting.join(F.broadcast(first_tick), on="slot_at", how="inner")
+    due = open_now.join(F.broadcast(first_tick), on="slot_at", how="inner")
+    return due.where(~F.col("is_handled") | (F.col("tick_at") >= F.lit(since)))
 
 
 def news_since(due: DataFrame, events: DataFrame) -> DataFrame:

@@ -46,4 +46,9 @@ class Jar:
 def locked_jars() -> tuple[Jar, ...]:
     """The jars of the lock file, in its order."""
     lines = (line.split() for line in _LOCK_FILE.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
-    return tuple(Jar(*coordinates.split(":"), sha256) for coordinates, sha256 in lines)
+    return tuple(_jar(coordinates, sha256) for coordinates, sha256 in lines)
+
+
+def _jar(coordinates: str, sha256: str) -> Jar:
+    group, artifact, version = coordinates.split(":")
+    return Jar(group, artifact, version, sha256)

@@ -160,15 +160,10 @@ def _fetch(folder: Path, missing: Sequence[Jar], routes: Sequence[Route]) -> Non
         missing = [jar for jar in missing if not (folder / jar.file_name).exists()]
         if not missing:
             return
-    raise EnvironmentMissingError(
-        "\n".join(
-            (
-                f"these jars are missing: {', '.join(jar.coordinates for jar in missing)}",
-                *refusals,
-                f"fetch them on a machine that can, and put {', '.join(jar.file_name for jar in missing)} into {folder}",
-            )
-        )
-    )
+    coordinates = ", ".join(jar.coordinates for jar in missing)
+    files = ", ".join(jar.file_name for jar in missing)
+    advice = f"fetch them on a machine that can, and put {files} into {folder}"
+    raise EnvironmentMissingError("\n".join((f"these Delta jars are missing: {coordinates}", *refusals, advice)))
 
 
 def _wrong_bytes(jar: Jar, file: Path) -> str:

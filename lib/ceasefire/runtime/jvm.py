@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO
 
 from pyspark import SparkConf
@@ -35,8 +36,9 @@ def start_jvm(conf: SparkConf) -> JavaGateway:
     reader, writer = os.pipe()
     ear = _Ear(os.fdopen(reader, "rb"))
     ear.start()
+    launch: Callable[..., JavaGateway] = launch_gateway
     try:
-        return launch_gateway(conf, popen_kwargs={"stderr": writer})
+        return launch(conf, popen_kwargs={"stderr": writer})
     except PySparkRuntimeError as error:
         os.close(writer)
         writer = -1

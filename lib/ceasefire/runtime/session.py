@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import shutil
 import sys
@@ -15,6 +16,7 @@ from types import MappingProxyType
 from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
+from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from ceasefire.runtime.jars import delta_jars
@@ -23,6 +25,10 @@ from ceasefire.runtime.jvm import start_jvm
 
 # Set on sessions that were started here, so that nobody else's is ever stopped.
 _OURS = "spark.ceasefire.started"
+
+# Python loggers that print each exception of Spark as JSON, before whoever can handle it has seen it.
+_ECHOES = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
+_SILENT = logging.CRITICAL + 1
 
 # What results depend on, wherever a session runs.
 _MEANING = {
@@ -73,6 +79,8 @@ def local_session(app_name: str, spark_conf: Mapping[str, str]) -> SparkSession:
     settings["spark.driver.extraJavaOptions"] = _java_options(spark_conf)
     settings[_OURS] = "true"
     conf.setAll(list(settings.items()))
+    for name in _ECHOES:
+        PySparkLogger.getLogger(name).setLevel(_SILENT)
     gateway = SparkContext._gateway or start_jvm(conf)
     SparkContext(conf=conf, gateway=gateway)
     return _session()

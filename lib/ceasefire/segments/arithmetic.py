@@ -11,7 +11,7 @@ LARGEST_PRODUCT = 2.0**63 * (1 - 2.0**-50)
 """Products of whole numbers at or above this size are null.
 
 The size is judged in float64, whose rounding of both factors and of the product is far below this margin; so no
-product that leaves int64 passes, and of those that would fit only the last 2**13 before the limit are lost.
+product that leaves int64 passes, and of those that would fit only the last 2**14 before the limit are lost.
 """
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from delta.tables import DeltaTable as StoredTable
@@ -17,7 +18,8 @@ from pyspark.sql import functions as F
 from ceasefire.errors import EnvironmentMissingError, UsageError
 from ceasefire.tables import DeltaTable, conform
 
-PARALLEL_WRITES = 4
+PARALLEL_TASKS = 4
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,7 @@ def create_tables(lake: Lake, tables: Iterable[DeltaTable]) -> None:
             raise EnvironmentMissingError(
                 f"cannot write to {lake.local_folder}: {error.strerror}; choose another folder with --root"
             ) from None
-    with ThreadPoolExecutor(PARALLEL_WRITES) as pool:
-        list(pool.map(lambda table: _create(lake, table), tables))
+    together([partial(_create, lake, table) for table in tables])
 
 
 def has_tables(lake: Lake, table: DeltaTable) -> bool:
@@ -179,11 +180,10 @@ def merge_rows(lake: Lake, table: DeltaTable, rows: DataFrame, is_newer: Column,
     lake.observe(Write(table.name, done=True))
 
 
-def together(writes: Sequence[Callable[[], None]]) -> None:
-    """Do independent writes at the same time: on small data a commit waits more than it works."""
-    with ThreadPoolExecutor(PARALLEL_WRITES) as pool:
-        for future in [pool.submit(write) for write in writes]:
-            future.result()
+def together(tasks: Sequence[Callable[[], Result]]) -> list[Result]:
+    """Do independent reads or writes at the same time: on small data a query or a commit waits more than it works."""
+    with ThreadPoolExecutor(PARALLEL_TASKS) as pool:
+        return [future.result() for future in [pool.submit(task) for task in tasks]]
 
 
 def _create(lake: Lake, table: DeltaTable) -> None:

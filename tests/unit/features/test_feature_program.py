@@ -216,8 +216,10 @@ def test_a_batch_without_customers_and_customers_without_events_have_features_of
 
 
 def test_a_null_list_is_no_events_even_when_elements_lie_beneath_it() -> None:
-    events = [Event(customer, "order", AS_OF - 1, amount=5, product="p1") for customer in CUSTOMERS]
-    whole = pack(CUSTOMERS, events, [Setting(customer, "locale", "de", AS_OF - 1) for customer in CUSTOMERS])
+    events = {"ada": Event("ada", "order", AS_OF - 1, 5), "bob": Event("bob", "order", AS_OF - 2, 6)}
+    events["cem"] = Event("cem", "order", AS_OF - 3, 7)
+    said = {customer: Setting(customer, "locale", f"tongue of {customer}", AS_OF - 1) for customer in CUSTOMERS}
+    whole = pack(CUSTOMERS, events.values(), said.values())
     bobs = pa.array([False, True, False])
     hidden = {
         name: column
@@ -225,12 +227,9 @@ def test_a_null_list_is_no_events_even_when_elements_lie_beneath_it() -> None:
         else pa.ListArray.from_arrays(column.offsets, column.values, type=column.type, mask=bobs)
         for name, column in zip(whole.schema.names, whole.columns, strict=True)
     }
-    expected = pack(
-        CUSTOMERS,
-        [event for event in events if event.customer != "bob"],
-        [Setting("ada", "locale", "de", AS_OF - 1), Setting("cem", "locale", "de", AS_OF - 1)],
-    )
-    assert PROGRAM.values(pa.record_batch(hidden), AS_OF) == PROGRAM.values(expected, AS_OF)
+    del events["bob"], said["bob"]
+    expected = PROGRAM.values(pack(CUSTOMERS, events.values(), said.values()), AS_OF)
+    assert PROGRAM.values(pa.record_batch(hidden), AS_OF) == expected
 
 
 def test_features_of_one_filter_and_window_share_every_step() -> None:

@@ -1,0 +1,77 @@
+"""Where a job finds things: one small YAML file, and the environment for what it leaves out."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ceasefire.config.parsing import parse_yaml, shown, where
+from ceasefire.errors import ConfigurationError, Problem, UsageError
+
+
+class JobSettings(BaseSettings):
+    """What one job of one brand is told. Each key can also come from the environment, as in CEASEFIRE_ROOT.
+
+    Attributes:
+        root: folder or URI that holds the tables of all brands.
+        conf: the brand's folder.
+        events: folder or file of events; read by ingest alone.
+        spark: Spark settings that win over ours.
+        once: end when the input is drained instead of going on for ever.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="CEASEFIRE_", frozen=True, extra="forbid")
+
+    root: str
+    conf: Path
+    events: str = ""
+    spark: dict[str, str] = {}
+    once: bool = False
+
+
+def settings_from_args(argv: Sequence[str] | None, job: str) -> JobSettings:
+    """Settings from `--settings FILE [--once]`; `--conf` belongs to spark-submit.
+
+    Raises:
+        UsageError: the file cannot be read.
+        ConfigurationError: with every problem of it.
+    """
+    parser = argparse.ArgumentParser(prog=job)
+    parser.add_argument("--settings", type=Path, required=True, help="YAML file: root, conf, events, spark")
+    parser.add_argument("--once", action="store_true", help="end when the input is drained")
+    arguments = parser.parse_args(argv)
+    return read_settings(arguments.settings, arguments.once)
+
+
+def read_settings(file: Path, once: bool) -> JobSettings:
+    """Settings of a file.
+
+    Raises:
+        UsageError: the file cannot be read.
+        ConfigurationError: with every problem of it.
+    """
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--settings {file}: cannot be read ({error})") from None
+    data, lines, problems = parse_yaml(text, str(file))
+    if problems:
+        raise ConfigurationError(problems)
+    values: dict[str, Any] = data if isinstance(data, dict) else {}
+    try:
+        return JobSettings(**{**values, "once": once})
+    except ValidationError as error:
+        raise ConfigurationError(
+            Problem(
+                where(str(file), lines, details["loc"]),
+                f"{'.'.join(str(part) for part in details['loc'])}: {details['msg'].lower()}",
+                "" if details["type"] == "missing" else shown(details["input"]),
+                "root, conf, events, spark",
+            )
+            for details in error.errors()
+        ) from None

@@ -1,0 +1,37 @@
+"""Runs the small brand and kills itself right after the first write to a table that it has not died after before."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from ceasefire.runtime.session import local_session, quiet_stop
+from ceasefire.storage.lake import Write
+from small_brand import run_small_brand
+
+ONE_DEATH_ONLY = threading.Lock()
+
+
+def main(folder: Path, deaths: Path) -> None:
+    """Run, or die on the way; `deaths` remembers the tables."""
+
+    def die_once(write: Write) -> None:
+        with ONE_DEATH_ONLY:
+            died_at = json.loads(deaths.read_text("utf-8"))
+            if write.done and write.table not in died_at:
+                deaths.write_text(json.dumps([*died_at, write.table]), "utf-8")
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    spark = local_session("mortal", {})
+    run_small_brand(spark, folder, die_once)
+    quiet_stop(spark)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
