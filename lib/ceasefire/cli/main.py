@@ -8,13 +8,13 @@ import traceback
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
+from typer._click.exceptions import ClickException, NoArgsIsHelpError  # typer names no base of its usage errors
 
 from ceasefire.cli.demo import play_demo
 from ceasefire.cli.output import complain, local_text, progress, results, say_json, say_records
 from ceasefire.cli.workspaces import existing_root, instant, open_workspace, session_for
-from ceasefire.errors import CeasefireError, CheckFailedError, EnvironmentMissingError, UsageError
+from ceasefire.errors import CeasefireError, EnvironmentMissingError, UsageError
 from ceasefire.ids import customer_id
 from ceasefire.pipelines.explain import explain as explain_decision
 from ceasefire.pipelines.run import run as run_brand
@@ -23,6 +23,7 @@ from ceasefire.pipelines.summary import summaries
 from ceasefire.pipelines.workspace import load_brand
 from ceasefire.reports.explanation import explanation_lines
 from ceasefire.runtime.doctor import examine
+from ceasefire.runtime.failures import cause_of
 from ceasefire.tables import ALL_TABLES
 
 app = typer.Typer(
@@ -178,12 +179,12 @@ def exit_code_of(arguments: list[str], debug: bool = False) -> int:
             traceback.print_exc()
         complain(str(error))
         return error.exit_code
-    except click.exceptions.Exit as request:
-        return request.exit_code
-    except click.ClickException as error:
-        error.show()
+    except NoArgsIsHelpError:
+        return UsageError.exit_code  # the help has been printed
+    except ClickException as error:
+        complain(error.format_message())
         return UsageError.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         complain("interrupted; the same command goes on where this one stopped")
         return INTERRUPTED
     except BrokenPipeError:
@@ -191,7 +192,11 @@ def exit_code_of(arguments: list[str], debug: bool = False) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        first_line = next(iter(str(error).splitlines()), type(error).__name__)
-        complain(f"{type(error).__name__}: {first_line}; ceasefire --debug shows where")
-        return CheckFailedError.exit_code
+        cause = cause_of(error)
+        complain(str(cause) if debug else f"{cause} (ceasefire --debug shows where)")
+        return cause.exit_code
     return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from ceasefire.config.parsing import Declared, NotYet, refused
 from ceasefire.config.units import ClockHour, Hours, Money, Span, SpanOfTime, TimeZone, money_micros
@@ -46,7 +46,7 @@ class DecisionWindow(Declared):
 class Capacity(Declared):
     """How many sends a window may decide."""
 
-    per_window: int = Field(ge=0, le=10**9)
+    per_window: int = Field(ge=0, le=10**9, strict=True)
 
 
 class Channel(Declared):
@@ -106,12 +106,13 @@ class BrandSettings(Declared):
     history: NotYet = None
     holdout: NotYet = None
 
-    @model_validator(mode="after")
-    def _each_channel_has_a_kind_of_address(self) -> BrandSettings:
-        for name, channel in self.channels.items():
+    @field_validator("channels")
+    @classmethod
+    def _each_has_a_kind_of_address(cls, channels: dict[str, Channel]) -> dict[str, Channel]:
+        for name, channel in channels.items():
             if channel.address is None and name not in ADDRESS_OF_CHANNEL:
-                raise refused(f"channel {name} needs `address`", "email, phone or push_token")
-        return self
+                raise refused(f"{name} needs `address`", "email, phone or push_token")
+        return channels
 
     def address_kind(self, channel: str) -> str:
         """The kind of address a channel sends to."""

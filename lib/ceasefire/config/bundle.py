@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,23 @@ class Brand:
     """`file:line` of each declared item, by (list name, id)."""
 
 
+@dataclass(frozen=True)
+class Draft:
+    """What could be read of a brand; with problems elsewhere, so that they can all be told at once.
+
+    Attributes:
+        settings: None when brand.yaml has problems.
+        unreadable_features: names of features that are declared and have problems.
+    """
+
+    settings: BrandSettings | None
+    features: tuple[Feature, ...]
+    segments: tuple[Segment, ...]
+    campaigns: tuple[Campaign, ...]
+    unreadable_features: frozenset[str]
+    places: Mapping[tuple[str, str], str]
+
+
 def read_bundle(folder: Path, environment: Mapping[str, str]) -> tuple[Bundle, list[Problem]]:
     """The texts of a folder, its lists turned into pseudonyms with the brand's key, and what could not be read.
 
@@ -106,6 +123,14 @@ def read_bundle(folder: Path, environment: Mapping[str, str]) -> tuple[Bundle, l
 
 def parse_bundle(bundle: Bundle) -> tuple[Brand | None, list[Problem]]:
     """What a bundle declares, or None and everything that is wrong with it; rules are checked by who compiles them."""
+    draft, problems = read_draft(bundle)
+    if draft.settings is None or problems:
+        return None, problems
+    return Brand(draft.settings, draft.features, draft.segments, draft.campaigns, bundle, draft.places), []
+
+
+def read_draft(bundle: Bundle) -> tuple[Draft, list[Problem]]:
+    """Whatever of a bundle can be read, and everything that is wrong with the rest."""
     problems: list[Problem] = []
     settings: BrandSettings | None = None
     if BRAND_FILE in bundle.texts:
@@ -121,13 +146,12 @@ def parse_bundle(bundle: Bundle) -> tuple[Brand | None, list[Problem]]:
         items[key], ids[key] = [], set()
         if file in bundle.texts:
             problems += _read_items(bundle.texts[file], file, key, model, items[key], ids[key], places)
-    if settings is not None:
-        problems += _dangling(settings, items["campaigns"], ids["segments"], bundle, places)
-    if settings is None or problems:
-        return None, problems
-    return Brand(
-        settings, tuple(items["features"]), tuple(items["segments"]), tuple(items["campaigns"]), bundle, places
-    ), []
+    problems += _dangling(settings, items["campaigns"], ids["segments"], bundle, places)
+    unreadable = frozenset(ids["features"]) - {one.name for one in items["features"]}
+    draft = Draft(
+        settings, tuple(items["features"]), tuple(items["segments"]), tuple(items["campaigns"]), unreadable, places
+    )
+    return draft, problems
 
 
 def customer_key(settings: BrandSettings, environment: Mapping[str, str]) -> bytes:
@@ -160,7 +184,8 @@ def _customer_key(text: str, environment: Mapping[str, str]) -> tuple[bytes, lis
 
 def _read_list(path: Path, name: str) -> tuple[tuple[str, ...], list[Problem]]:
     try:
-        rows = list(csv.reader(path.read_text("utf-8").splitlines()))
+        # Spreadsheets begin a UTF-8 file with a mark.
+        rows = list(csv.reader(path.read_text("utf-8-sig").splitlines()))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         return (), [Problem(name, "cannot be read as CSV", shown(str(error)))]
     if not rows or rows[0] != ["customer_id"]:
@@ -205,7 +230,7 @@ def _read_items(
 def _note_id(
     raw: Any, file: str, key: str, place: str, ids: set[str], places: dict[tuple[str, str], str]
 ) -> list[Problem]:
-    identifier = (raw.get("id") or raw.get("name")) if isinstance(raw, dict) else None
+    identifier = raw.get("name" if key == "features" else "id") if isinstance(raw, dict) else None
     if not isinstance(identifier, str):
         return []
     if identifier in ids:
@@ -228,13 +253,14 @@ def _note_rule_place(
 
 def _named(problem: Problem, key: str, raw: Any) -> Problem:
     identifier = (raw.get("id") or raw.get("name")) if isinstance(raw, dict) else None
-    prefix, _, rest = problem.what.partition(f"{key}.")
-    what = f"{identifier}: {rest}" if identifier and rest else problem.what
-    return Problem(problem.where, prefix + what if rest else what, problem.got, problem.allowed)
+    for prefix in (f"{key}.", f"{key}: "):
+        if identifier and problem.what.startswith(prefix):
+            return replace(problem, what=f"{identifier}: {problem.what.removeprefix(prefix)}")
+    return problem
 
 
 def _dangling(
-    settings: BrandSettings,
+    settings: BrandSettings | None,
     campaigns: Iterable[Campaign],
     segment_ids: set[str],
     bundle: Bundle,
@@ -257,6 +283,6 @@ def _dangling(
         if campaign.audience.list is not None and campaign.audience.list not in bundle.lists:
             report("audience names a missing list", campaign.audience.list, bundle.lists)
         for channel in dict.fromkeys((*campaign.channels, *(variant.channel for variant in campaign.variants))):
-            if channel not in settings.channels:
+            if settings is not None and channel not in settings.channels:
                 report("unknown channel", channel, settings.channels)
     return problems

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -10,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from ceasefire.config.brand import Capacity, Identifier
 from ceasefire.config.features import EventFilter
 from ceasefire.config.parsing import Declared, NotYet, refused
-from ceasefire.config.units import Money, SpanOfTime
+from ceasefire.config.units import Day, Money, SpanOfTime
 from ceasefire.vocabulary import EventType, MessageClass
 
 Locale = Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")]
@@ -23,8 +22,8 @@ def _one_or_many(value: Any) -> Any:
 class Active(Declared):
     """Local dates of the send, both included."""
 
-    from_: date = Field(alias="from")
-    to: date
+    from_: Day = Field(alias="from")
+    to: Day
 
     @model_validator(mode="after")
     def _in_order(self) -> Active:
@@ -56,7 +55,7 @@ class Audience(Declared):
 class Reentry(Declared):
     """How often one customer can be in the campaign within a span; in days, local calendar dates count."""
 
-    max: int = Field(ge=1, le=1000)
+    max: int = Field(ge=1, le=1000, strict=True)
     every: SpanOfTime
 
 
@@ -80,7 +79,7 @@ class OutcomeSought(Declared):
 class OutcomeValue(Declared):
     """What the outcome is worth: a share of the customer's own mean order, or a fixed amount."""
 
-    share_of_order: float | None = Field(default=None, gt=0, le=10)
+    share_of_order: float | None = Field(default=None, gt=0, le=10, strict=True)
     fixed: Money | None = None
 
     @model_validator(mode="after")
@@ -108,14 +107,14 @@ class Campaign(Declared):
     class_: MessageClass = Field(default=MessageClass.MARKETING, alias="class")
     active: Active
     audience: Audience
-    priority: int = Field(ge=0, le=10**6)
+    priority: int = Field(ge=0, le=10**6, strict=True)
     duration: SpanOfTime
     reentry: Reentry
     channels: tuple[Identifier, ...] = Field(min_length=1)
     variants: tuple[Variant, ...] = Field(min_length=1)
     outcome: OutcomeSought
     value: OutcomeValue
-    prior_uplift: float = Field(ge=-1, le=1)
+    prior_uplift: float = Field(ge=-1, le=1, strict=True)
     capacity: Capacity | None = None
     about: EventFilter | None = None
     cancel_on: tuple[CancelOn, ...] = ()

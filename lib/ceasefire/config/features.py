@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Any, Literal
 
@@ -46,6 +47,14 @@ def _window(value: Any) -> Any:
     raise refused("not a window", "to_date, since_registration, or a span as in 7d or 24h")
 
 
+def _default(value: Any) -> Any:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise refused("not a default", "a finite number, or a text for a profile feature")
+    return value
+
+
 class EventFilter(Declared):
     """Which events a feature counts, or which profile entry it reads; all that is given must match."""
 
@@ -81,7 +90,7 @@ class Feature(Declared):
     aggregate: Annotated[Aggregate, BeforeValidator(_aggregate)] | None = None
     value: Literal["amount", "net_amount", "quantity", "product", "order", "category", "campaign"] | None = None
     window: Annotated[str, BeforeValidator(_window)] = "to_date"
-    default: int | float | str | None = None
+    default: Annotated[int | float | str | None, BeforeValidator(_default)] = None
     derived: str | None = None
     expected: NotYet = None
 
@@ -107,7 +116,7 @@ class Feature(Declared):
             raise refused(f"{self.aggregate} of an id makes no sense", "distinct, first, last")
         if self.value in _NUMERIC and self.aggregate is Aggregate.DISTINCT:
             raise refused("distinct counts ids", ", ".join(_IDS))
-        if isinstance(self.default, str | bool):
+        if isinstance(self.default, str):
             raise refused("default must be a number")
         if isinstance(self.default, float) and self.type is FeatureType.INTEGER:
             raise refused("default of a whole-number feature must be whole")

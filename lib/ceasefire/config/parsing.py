@@ -10,11 +10,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.composer import Composer, ComposerError
+from ruamel.yaml.constructor import ConstructorError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent, ScalarEvent
+from ruamel.yaml.reader import ReaderError
 
 from ceasefire.errors import Problem
 
 MAX_FILE_CHARS = 1 << 20
+MAX_DEPTH = 30
 SHOWN_CHARS = 60
 
 Path = tuple[str | int, ...]
@@ -41,19 +46,63 @@ def refused(what: str, allowed: str = "") -> PydanticCustomError:
     return PydanticCustomError("refused", "{what}", {"what": what, "allowed": allowed})
 
 
+class _PlainComposer(Composer):
+    """Refuses, with its line, what no brand folder needs and what could keep the reader busy for ever."""
+
+    def compose_document(self) -> Any:
+        start = self.parser.peek_event()
+        if start.version is not None or start.tags:
+            self._refuse("directives are not supported, leave the line out")
+        return super().compose_document()
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.parser.peek_event()
+        if isinstance(event, AliasEvent) or event.anchor is not None:
+            self._refuse("anchors and aliases are not supported, write it out")
+        if not isinstance(event, AliasEvent) and event.ctag is not None:
+            self._refuse("tags are not supported, leave it out")
+        if self.depth >= MAX_DEPTH:
+            self._refuse("nested too deeply")
+        if isinstance(event, ScalarEvent) and _has_half_a_character(event.value):
+            self._refuse("half of a surrogate pair is no character")
+        return super().compose_node(parent, index)
+
+    def _refuse(self, what: str) -> None:
+        raise ComposerError(None, None, what, self.parser.peek_event().start_mark)
+
+
+class _PlainConstructor(RoundTripConstructor):
+    """Says on which line a date is none, or a number has too many digits."""
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise ConstructorError(None, None, str(error), node.start_mark) from None
+
+
+def _has_half_a_character(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text) if not text.isascii() else False
+
+
 def parse_yaml(text: str, file: str) -> tuple[Any, Lines, list[Problem]]:
     """Plain Python values of a YAML text, the line of every key and item, and what is wrong with it as YAML."""
     if len(text) > MAX_FILE_CHARS:
         problem = Problem(file, "file too large", f"{len(text)} characters", f"at most {MAX_FILE_CHARS}")
         return None, {}, [problem]
     try:
-        document = YAML(typ="rt").load(text)
+        yaml = YAML(typ="rt")
+        yaml.Composer, yaml.Constructor = _PlainComposer, _PlainConstructor
+        document = yaml.load(text)
     except MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         what = " ".join(str(error.problem or error.context or "not YAML").split())
         return None, {}, [Problem(f"{file}{line}", f"not valid YAML: {what}")]
-    except (YAMLError, RecursionError, ValueError) as error:
-        return None, {}, [Problem(file, f"not valid YAML: {str(error).splitlines()[0]}")]
+    except ReaderError as error:
+        lines_before = text.count("\n", 0, error.position)
+        return None, {}, [Problem(f"{file}:{lines_before + 1}", "not valid YAML: a character that no text holds")]
+    except YAMLError as error:
+        return None, {}, [Problem(file, f"not valid YAML: {str(error).partition(chr(10))[0]}")]
     lines: dict[Path, int] = {(): 1}
     return _plain(document, (), lines), lines, []
 
@@ -98,7 +147,10 @@ def where(file: str, lines: Lines, path: Sequence[str | int]) -> str:
 
 def shown(value: object) -> str:
     """A value as a message shows it: quoted, one line, shortened."""
-    text = repr(str(value)) if isinstance(value, str | date) else repr(value)
+    try:
+        text = repr(str(value)) if isinstance(value, str | date) else repr(value)
+    except ValueError:  # Python writes no integer of thousands of digits
+        text = "a number of very many digits"
     return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 1] + "…"
 
 
@@ -107,10 +159,18 @@ _WORDS = {
     "extra_forbidden": ("unknown key", "the keys in the documentation of this file"),
     "not_supported_yet": ("not supported yet", "leave it out"),
 }
+_KINDS = {
+    "model_type": "keys and values",
+    "dict_type": "keys and values",
+    "tuple_type": "a list",
+    "string_type": "text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+}
 
 
 def _problem(details: ErrorDetails, file: str, lines: Lines, at: Path) -> Problem:
-    location = (*at, *(part for part in details["loc"] if not str(part).startswith("function-")))
+    location = (*at, *(part for part in details["loc"] if part != "[key]"))
     key = ".".join(str(part) for part in location if isinstance(part, str)) or "this file"
     place = where(file, lines, location)
     kind, context = details["type"], details.get("ctx", {})
@@ -120,5 +180,5 @@ def _problem(details: ErrorDetails, file: str, lines: Lines, at: Path) -> Proble
         return Problem(place, f"{key}: {what}", got, allowed)
     if kind == "refused":
         return Problem(place, f"{key}: {context['what']}", shown(details["input"]), str(context["allowed"]))
-    allowed = str(context.get("expected", details["msg"]))
+    allowed = _KINDS.get(kind) or str(context.get("expected", details["msg"]))
     return Problem(place, f"{key}: not allowed here", shown(details["input"]), allowed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -19,9 +19,17 @@ MICROS_PER_MINOR = 1_000_000
 """Values are integers in millionths of a minor unit, so that sums do not depend on their order."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EXPONENTS = {"BHD": 3, "JOD": 3, "KWD": 3, "OMR": 3, "TND": 3, "CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "VND": 0}
+_NO_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_THREE_DECIMALS = "BHD IQD JOD KWD LYD OMR TND"
+_FOUR_DECIMALS = "CLF UYW"
+_EXPONENTS = {
+    currency: exponent
+    for exponent, currencies in ((0, _NO_DECIMALS), (3, _THREE_DECIMALS), (4, _FOUR_DECIMALS))
+    for currency in currencies.split()
+}
 _SPAN = re.compile(r"([1-9][0-9]{0,4})(m|h|d)")
 _HOURS = re.compile(r"([01][0-9]|2[0-4]):00-([01][0-9]|2[0-4]):00")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):00")
 _UNIT_MICROS = {"m": MICROS_PER_HOUR // 60, "h": MICROS_PER_HOUR, "d": MICROS_PER_DAY}
 
@@ -117,13 +125,26 @@ def _clock_hour(value: Any) -> int:
 def _money(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         raise refused("not an amount of money", 'a decimal text, as in "0.04"')
+    text = str(value)
     try:
-        amount = Decimal(str(value))
+        amount = Decimal(text if "_" not in text else "")
     except InvalidOperation:
         raise refused("not an amount of money", 'a decimal text, as in "0.04"') from None
     if not amount.is_finite() or amount < 0 or amount > 10**9 or amount != round(amount, 6):
         raise refused("money out of range", "0 to a thousand million with at most six decimals")
     return amount
+
+
+def _day(value: Any) -> date:
+    # A number would be taken for seconds since 1970.
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise refused("no day of the calendar", "a date, as in 2026-03-01") from None
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise refused("not a date", "a date, as in 2026-03-01")
+    return value
 
 
 def _time_zone(value: Any) -> str:
@@ -136,4 +157,5 @@ SpanOfTime = Annotated[Span, BeforeValidator(_span)]
 Hours = Annotated[LocalHours, BeforeValidator(_hours)]
 ClockHour = Annotated[int, BeforeValidator(_clock_hour)]
 Money = Annotated[Decimal, BeforeValidator(_money)]
+Day = Annotated[date, BeforeValidator(_day)]
 TimeZone = Annotated[str, BeforeValidator(_time_zone)]

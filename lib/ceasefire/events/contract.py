@@ -16,6 +16,9 @@ from ceasefire.vocabulary import EventType, MessageClass, RejectReason
 
 MAX_ROW_CHARS = 1 << 20
 MAX_TEXT_CHARS = 1_000
+MAX_DEPTH = 32
+"""Deeper rows are refused before anything goes down into them."""
+
 MAX_MINOR = 10**15
 MAX_MILLI = 10**12
 QUANTITY_DECIMALS = 3
@@ -107,7 +110,7 @@ class _NonFiniteError(ValueError):
     pass
 
 
-class _NoObjectError(ValueError):
+class _NoEventError(ValueError):
     pass
 
 
@@ -119,8 +122,8 @@ def parse_row(text: str, contract: Contract) -> ParsedRow:
         return ParsedRow({RejectReason.EMPTY}, raw="")
     try:
         row = json.loads(text, object_pairs_hook=_unique, parse_float=Decimal, parse_constant=_refuse_constant)
-        if not isinstance(row, dict):
-            raise _NoObjectError
+        if not isinstance(row, dict) or _is_too_deep(row):
+            raise _NoEventError
         canonical = as_json(row).encode()
         disguise = Disguise.of(row, contract.key)
     except _NonFiniteError:
@@ -140,6 +143,16 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(row) < len(pairs):
         raise _RepeatedKeyError
     return row
+
+
+def _is_too_deep(row: dict[str, Any]) -> bool:
+    level: list[Any] = [row]
+    for _ in range(MAX_DEPTH):
+        ones = (one for node in level for one in (node.values() if isinstance(node, dict) else node))
+        level = [one for one in ones if isinstance(one, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _refuse_constant(name: str) -> float:

@@ -49,7 +49,7 @@ BatchFunction = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
 def parse_lines(contract: Contract) -> BatchFunction:
-    """The function for `mapInArrow` that reads lines (value, source_file, source_block).
+    """The function for `mapInArrow` that reads lines: text, file, byte offset of the block, in this order.
 
     Lines of one block of a file reach one task in the order of the file, so that counting them tells the row.
     """
@@ -59,7 +59,8 @@ def parse_lines(contract: Contract) -> BatchFunction:
         row_number = 0
         for batch in batches:
             columns: dict[str, list[object]] = {name: [] for name in (*_POSITION, *_FIELDS)}
-            for text, file, start in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            lines, files, starts = batch.columns
+            for text, file, start in zip(_texts(lines), files.to_pylist(), starts.to_pylist(), strict=True):
                 if (file, start) != block:
                     block, row_number = (file, start), 0
                 row_number += 1
@@ -67,6 +68,13 @@ def parse_lines(contract: Contract) -> BatchFunction:
             yield _batch(columns)
 
     return parse
+
+
+def _texts(lines: pa.Array) -> Iterator[str]:
+    # Spark hands a file's bytes on as text, whatever they are. What is no UTF-8 becomes halves of surrogate pairs,
+    # which the contract finds corrupt.
+    for line in lines.cast(pa.binary()).to_pylist():
+        yield (line or b"").decode(errors="surrogateescape")
 
 
 def _append(columns: dict[str, list[object]], position: tuple[str, int, int], row: ParsedRow) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,6 @@ from ceasefire.ids import customer_id
 from ceasefire.vocabulary import ADDRESS_PRESENT
 
 SHAPE_CHARS = 500
-MAX_DEPTH = 32
 
 ADDRESSES = ("email", "phone", "push_token")
 
@@ -24,15 +23,12 @@ TELLING_CHARS = 5
 """A shorter text that equals the natural id is as likely a household's size, and tells nobody who it is."""
 
 _NATURAL_IDS = (OTHER_CUSTOMER, "customer_id")
+_NAMING = frozenset((*ADDRESSES, *_NATURAL_IDS))
 _AT = re.compile("@|%40")
 # Of an address in an URL only the address goes. The look-behind lets a search start at a word's beginning alone: one
 # word of a million letters would take hours otherwise.
 _EMAIL = re.compile(r"(?<![^\s\"<>@/?&=,;:|()\[\]{}])[^\s\"<>@/?&=,;:|()\[\]{}]+(?:@|%40)[^\s\"<>@/?&=,;:|()\[\]{}]+")
 _KEPT_SIGNS = frozenset(string.punctuation + " ")
-
-
-class TooDeepError(ValueError):
-    """Raised when a row is nested deeper than anything that means something."""
 
 
 @dataclass(frozen=True)
@@ -49,22 +45,16 @@ class Disguise:
 
     @staticmethod
     def of(row: Mapping[str, Any], key: bytes) -> Disguise:
-        """The disguise for a row.
-
-        Raises:
-            TooDeepError: the row is nested too deeply.
-        """
-        names = {name for name in _names(row, 0) if len(name) >= TELLING_CHARS}
-        return Disguise(key, tuple(sorted(names, key=lambda name: (-len(name), name))))
+        """The disguise for a row."""
+        return Disguise(key, tuple(sorted(_names(row), key=lambda name: (-len(name), name))))
 
     def text(self, text: str) -> str:
-        """A text with a pseudonym in the place of each name, and without anything that looks like an address."""
+        """A text with a pseudonym in the place of each name, and of all that looks like an address."""
         for name in self.names:
             if name in text:
                 # Only whole words: digits of a natural id are bound to occur within longer numbers.
-                pseudonym = customer_id(self.key, name)
-                text = re.sub(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", pseudonym, text)
-        return _EMAIL.sub("(address)", text) if _AT.search(text) else text
+                text = re.sub(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", self._pseudonym, text)
+        return _EMAIL.sub(self._pseudonym, text) if _AT.search(text) else text
 
     def value(self, value: Any, name: str = "") -> str | None:
         """The value of a key as text: JSON of what is nested, of an address only that there is one."""
@@ -80,12 +70,15 @@ class Disguise:
 
     def nested(self, value: Any, name: str = "") -> Any:
         """A nested value with the same nesting."""
-        if name.casefold() not in (*ADDRESSES, *_NATURAL_IDS):
+        if not _names_a_person(name):
             if isinstance(value, dict):
                 return {self.text(key): self.nested(one, key) for key, one in value.items()}
             if isinstance(value, list):
                 return [self.nested(one) for one in value]
         return self.value(value, name)
+
+    def _pseudonym(self, name: re.Match[str]) -> str:
+        return customer_id(self.key, name[0])
 
 
 def plain_text(value: Any) -> str | None:
@@ -111,16 +104,13 @@ def shape_of(text: str) -> str:
     return "".join("9" if sign.isdigit() else sign if sign in _KEPT_SIGNS else "a" for sign in text[:SHAPE_CHARS])
 
 
-def _names(value: Any, depth: int) -> Iterator[str]:
-    if depth > MAX_DEPTH:
-        raise TooDeepError
-    if isinstance(value, dict):
-        for key, one in value.items():
-            if isinstance(one, dict | list):
-                yield from _names(one, depth + 1)
-            elif key.casefold() in (*ADDRESSES, *_NATURAL_IDS):
-                yield plain_text(one) or ""
-    elif isinstance(value, list):
-        for one in value:
-            if isinstance(one, dict | list):
-                yield from _names(one, depth + 1)
+def _names(row: Mapping[str, Any]) -> set[str]:
+    # Deeper ones are hidden where they stand; to look for each of them everywhere could take quadratic time.
+    attributes = row.get("attributes")
+    places = (row, attributes) if isinstance(attributes, dict) else (row,)
+    given = [value for place in places for key, value in place.items() if _names_a_person(key)]
+    return {text for text in map(plain_text, given) if text is not None and len(text) >= TELLING_CHARS}
+
+
+def _names_a_person(key: str) -> bool:
+    return key.casefold() in _NAMING

@@ -38,10 +38,10 @@ def packed_histories(events: DataFrame, channels: Sequence[str]) -> DataFrame:
 def with_tail(snapshot: DataFrame, tail: DataFrame) -> DataFrame:
     """Histories of a snapshot and of the events that came after it, as one; the order within a row stays total."""
     joined = snapshot.alias("old").join(tail.alias("new"), on="customer_id", how="full")
-    return joined.select("customer_id", _appended("events", PACKED_EVENT), _appended("profile", PROFILE_ENTRY))
+    return joined.select("customer_id", _appended("events"), _appended("profile"))
 
 
-def _appended(name: str, element: object) -> Column:
+def _appended(name: str) -> Column:
     old, new = F.col(f"old.{name}"), F.col(f"new.{name}")
     both = F.sort_array(F.concat(old, new))
     return F.when(new.isNull(), old).when(old.isNull(), new).otherwise(both).alias(name)

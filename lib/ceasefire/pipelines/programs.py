@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from ceasefire.config.bundle import Brand
-from ceasefire.errors import Problem
+from ceasefire.config.bundle import Brand, Draft
+from ceasefire.config.features import Feature
+from ceasefire.errors import ConfigurationError, Problem
 from ceasefire.features.builtin import catalogue, catalogue_problems
 from ceasefire.features.program import FeatureProgram, arrow_type, compile_features, history_columns
 from ceasefire.segments.expressions import ExpressionProgram, compile_expressions
 from ceasefire.segments.program import RuleProgram, compile_rules
-from ceasefire.segments.rule_problem import RuleProblem
+from ceasefire.segments.rule_problem import UNKNOWN_FEATURE, RuleProblem
 from ceasefire.vocabulary import FeatureType
 
 
@@ -38,20 +39,20 @@ class Programs:
     history_columns: tuple[str, ...]
 
 
-def compile_brand(brand: Brand) -> tuple[Programs | None, list[Problem]]:
-    """The programs of a brand, or None and every problem of its features and rules."""
+def compile_brand(brand: Brand) -> Programs:
+    """The programs of a brand without problems."""
     base_features = catalogue(brand.settings, brand.campaigns, brand.features)
     derived = [(one.name, one.derived) for one in brand.features if one.derived is not None]
-    types = {one.name: one.type for one in base_features} | {name: FeatureType.REAL for name, _ in derived}
+    types = _types(base_features, brand.features)
     expressions, wrong_expressions = compile_expressions(derived, types)
     rules, wrong_rules = compile_rules([(one.id, one.rule) for one in brand.segments], types)
-    problems = [
-        Problem(brand.places["features", name], f"{name}: {what}", got, allowed)
-        for name, what, got, allowed in catalogue_problems(brand.settings, brand.campaigns, brand.features)
-    ]
-    problems += _located(brand, "features", wrong_expressions) + _located(brand, "segments", wrong_rules)
-    if problems or expressions is None or rules is None:
-        return None, problems
+    if expressions is None or rules is None:
+        raise ConfigurationError(
+            [
+                *_located(brand.places, "features", wrong_expressions),
+                *_located(brand.places, "segments", wrong_rules),
+            ]
+        )
     instant = pa.timestamp("us", tz="UTC")
     schema = pa.schema(
         [
@@ -62,10 +63,42 @@ def compile_brand(brand: Brand) -> tuple[Programs | None, list[Problem]]:
         ]
     )
     read = history_columns(base_features)
-    return Programs(compile_features(base_features), expressions, rules, types, schema, read), []
+    return Programs(compile_features(base_features), expressions, rules, types, schema, read)
 
 
-def _located(brand: Brand, kind: str, problems: Iterable[RuleProblem]) -> list[Problem]:
-    return [
-        Problem(brand.places[kind, one.rule_id], f"{one.rule_id}: {one.what}", one.got, one.allowed) for one in problems
-    ]
+def rule_problems(draft: Draft) -> list[Problem]:
+    """Everything that is wrong with features and rules as far as they could be read.
+
+    A feature that is declared and has problems of its own is not also reported by the rules that read it; nor is,
+    while brand.yaml has problems, a name that may be one of the features that come with a brand's channels.
+    """
+    problems: list[Problem] = []
+    base_features: tuple[Feature, ...] = tuple(one for one in draft.features if one.derived is None)
+    if draft.settings is not None:
+        base_features = catalogue(draft.settings, draft.campaigns, draft.features)
+        problems += [
+            Problem(draft.places["features", name], f"{name}: {what}", got, allowed)
+            for name, what, got, allowed in catalogue_problems(draft.settings, draft.campaigns, draft.features)
+        ]
+    types = _types(base_features, draft.features)
+    derived = [(one.name, one.derived) for one in draft.features if one.derived is not None]
+    _, wrong_expressions = compile_expressions(derived, types)
+    _, wrong_rules = compile_rules([(one.id, one.rule) for one in draft.segments], types)
+    for kind, wrong in (("features", wrong_expressions), ("segments", wrong_rules)):
+        problems += _located(draft.places, kind, (one for one in wrong if not _follows_from_another(one, draft)))
+    return problems
+
+
+def _follows_from_another(problem: RuleProblem, draft: Draft) -> bool:
+    if problem.what != UNKNOWN_FEATURE:
+        return False
+    return draft.settings is None or problem.got in draft.unreadable_features
+
+
+def _types(base_features: Iterable[Feature], declared: Iterable[Feature]) -> dict[str, FeatureType]:
+    derived = {one.name: FeatureType.REAL for one in declared if one.derived is not None}
+    return {one.name: one.type for one in base_features} | derived
+
+
+def _located(places: Mapping[tuple[str, str], str], kind: str, problems: Iterable[RuleProblem]) -> list[Problem]:
+    return [Problem(places[kind, one.rule_id], f"{one.rule_id}: {one.what}", one.got, one.allowed) for one in problems]

@@ -49,6 +49,8 @@ def start_release(workspace: Workspace, once: bool) -> Follower:
 
     def release(ticks: DataFrame, batch_id: int) -> None:
         (first,) = rows_of(ticks.agg(F.min("tick_at").alias("tick_at")))
+        if first["tick_at"] is None:
+            return  # the creation of the table is a batch too
         at_batch = replace(workspace, lake=replace(workspace.lake, spark=ticks.sparkSession))
         release_due(at_batch, first["tick_at"], batch_id)
 

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from ceasefire.errors import CheckFailedError
+from ceasefire.runtime.failures import cause_of
 from ceasefire.storage.lake import Lake
 
 BatchFunction = Callable[[DataFrame, int], None]
@@ -45,8 +46,7 @@ class Follower:
         except PySparkException as error:
             if self.failures:
                 raise self.failures[-1] from None
-            first_line = str(error).strip().splitlines()[0]
-            raise CheckFailedError(f"{self.name} stopped: {first_line}") from error
+            raise CheckFailedError(f"{self.name} stopped: {cause_of(error)}") from error
 
 
 def start_follower(lake: Lake, stream: DataFrame, name: str, work: BatchFunction, once: bool) -> Follower:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ceasefire.config.bundle import Brand, Bundle, customer_key, parse_bundle, read_bundle
+from ceasefire.config.brand import BrandSettings
+from ceasefire.config.bundle import Brand, Bundle, customer_key, parse_bundle, read_bundle, read_draft
 from ceasefire.config.units import currency_exponent
-from ceasefire.errors import ConfigurationError, Problem
+from ceasefire.errors import ConfigurationError
 from ceasefire.events.contract import Contract
-from ceasefire.pipelines.programs import Programs, compile_brand
+from ceasefire.pipelines.programs import Programs, compile_brand, rule_problems
 from ceasefire.runtime.clock import Clock
 from ceasefire.storage.lake import Lake
 
@@ -57,23 +58,20 @@ def load_brand(folder: Path, environment: Mapping[str, str]) -> BrandAtWork:
         ConfigurationError: with every problem of it.
     """
     bundle, problems = read_bundle(folder, environment)
-    brand, wrong = parse_bundle(bundle)
-    problems += wrong
-    if brand is None:
+    draft, wrong = read_draft(bundle)
+    problems += wrong + rule_problems(draft)
+    if problems:
         raise ConfigurationError(problems)
-    return _compiled(brand, customer_key(brand.settings, environment), problems)
+    return _at_work(bundle, lambda settings: customer_key(settings, environment))
 
 
 def load_pinned_brand(bundle_text: str, key: bytes) -> BrandAtWork:
     """The brand as a run pinned it, whatever its folder says now."""
-    brand, problems = parse_bundle(Bundle.from_text(bundle_text))
+    return _at_work(Bundle.from_text(bundle_text), lambda settings: key)
+
+
+def _at_work(bundle: Bundle, key_of: Callable[[BrandSettings], bytes]) -> BrandAtWork:
+    brand, problems = parse_bundle(bundle)
     if brand is None:
         raise ConfigurationError(problems)
-    return _compiled(brand, key, [])
-
-
-def _compiled(brand: Brand, key: bytes, problems: list[Problem]) -> BrandAtWork:
-    programs, wrong = compile_brand(brand)
-    if programs is None or problems:
-        raise ConfigurationError([*problems, *wrong])
-    return BrandAtWork(brand, programs, key)
+    return BrandAtWork(brand, compile_brand(brand), key_of(brand.settings))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Any
 
-from ceasefire.config.units import MICROS_PER_MINOR
+from ceasefire.config.units import MICROS_PER_MINOR, currency_exponent
 from ceasefire.vocabulary import LossReason, Outcome, WithheldReason
 
 WORDS: dict[str, str] = {
@@ -26,10 +27,9 @@ WORDS: dict[str, str] = {
     WithheldReason.ERASED: "the customer asked to be erased",
     WithheldReason.PRODUCT_RETURNED: "what the message is about was returned",
     WithheldReason.CANCELLED_BY_EVENT: "an event made the message wrong",
-    WithheldReason.NO_ADDRESS: "there is no address any more",
     WithheldReason.EXPIRED: "its time had passed",
 }
-"""What each reason code means to a marketer."""
+"""What each reason code means to a marketer. `no_address` is a code of both kinds, so its words must fit both."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,11 @@ def explanation_lines(explanation: Explanation, local: Any) -> Iterator[str]:
         yield f"  {name}: {value}"
 
 
-def money(micros: int, currency: str, exponent: int = 2) -> str:
-    """Millionths of a minor unit as an amount of the currency."""
-    return f"{micros / MICROS_PER_MINOR / 10**exponent:,.4f} {currency}"
+def money(micros: int, currency: str) -> str:
+    """Millionths of a minor unit as an amount of the currency, with two decimals more than its minor unit has."""
+    exponent = currency_exponent(currency)
+    amount = Decimal(micros) / MICROS_PER_MINOR / 10**exponent
+    return f"{amount:,.{exponent + 2}f} {currency}"
 
 
 def winner_first(candidates: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

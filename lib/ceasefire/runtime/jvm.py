@@ -7,6 +7,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from pyspark import SparkConf
@@ -25,7 +26,9 @@ _CHATTER = ("WARNING: ", "Picked up ", "NOTE: Picked up ")
 
 
 def start_jvm(conf: SparkConf) -> JavaGateway:
-    """Start the JVM of a session; what it writes to stderr goes to ours, less its talk about itself.
+    """Start the JVM of a session; what it and its workers write goes to our stderr, less its talk about itself.
+
+    Its stdout too: there a JVM says why it cannot start, and ours belongs to the program's results.
 
     Args:
         conf: all that has to be known before the JVM starts: memory, jars, options.
@@ -38,27 +41,24 @@ def start_jvm(conf: SparkConf) -> JavaGateway:
     ear.start()
     launch: Callable[..., JavaGateway] = launch_gateway
     try:
-        return launch(conf, popen_kwargs={"stderr": writer})
+        with os.fdopen(writer, "wb") as mouth:
+            gateway = launch(conf, popen_kwargs={"stdout": mouth, "stderr": mouth})
     except PySparkRuntimeError as error:
-        os.close(writer)
-        writer = -1
         ear.join()
         said = "\n".join(ear.last_words) or "it said nothing"
         raise EnvironmentMissingError(f"Spark's JVM did not start:\n{said}") from error
-    finally:
-        if writer >= 0:
-            os.close(writer)
-        ear.pass_on()
+    ear.pass_on()
+    return gateway
 
 
 class _Ear(threading.Thread):
-    """Listens to the JVM's stderr for as long as it speaks.
+    """Listens to the JVM for as long as it speaks.
 
     Nothing is passed on until the JVM is up: until then its words are the reason of a failure, if it fails.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
-        super().__init__(name="jvm-stderr", daemon=True)
+        super().__init__(name="jvm-output", daemon=True)
         self.last_words: deque[str] = deque(maxlen=_LAST_WORDS)
         self._stream = stream
         self._is_up = threading.Event()
@@ -75,6 +75,8 @@ class _Ear(threading.Thread):
                 if line.startswith(_CHATTER):
                     continue
                 if self._is_up.is_set():
-                    sys.stderr.write(line)
+                    # A stderr that has been closed takes no more; the JVM must still be heard, or it would block.
+                    with suppress(OSError, ValueError):
+                        sys.stderr.write(line)
                 else:
                     self.last_words.append(line.rstrip())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SHOWN_CHARS = 60
+UNKNOWN_FEATURE = "unknown feature"
+"""The one problem that can follow from another: a name that was declared, and could not be read."""
 
 
 @dataclass(frozen=True, order=True)

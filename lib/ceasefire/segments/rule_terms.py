@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from ceasefire.segments.rule_problem import RuleProblem, shown
+from ceasefire.segments.rule_problem import UNKNOWN_FEATURE, RuleProblem, shown
 from ceasefire.segments.rule_tree import sql
 from ceasefire.segments.steps import (
     Arithmetic,
@@ -155,7 +155,7 @@ def _feature(name: str, reading: Reading) -> Term | None:
         kind = reading.types[name]
         return Term(reading.steps.position(FeatureValues(name, kind)), kind, name, (name,))
     near = difflib.get_close_matches(name.lower(), reading.types, n=1)
-    reading.refuse("unknown feature", name, f"did you mean {near[0]}?" if near else "a feature of features.yaml")
+    reading.refuse(UNKNOWN_FEATURE, name, f"did you mean {near[0]}?" if near else "a feature of features.yaml")
     return None
 
 

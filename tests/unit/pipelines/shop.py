@@ -15,7 +15,6 @@ from ceasefire.config.units import instant_micros
 from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, PASS_SCHEMA, SENT_COLUMNS, DecisionPass
 from ceasefire.pipelines.settlement import Window, decision_rows, settle_window, window_of
 from ceasefire.pipelines.workspace import BrandAtWork, load_pinned_brand
-from ceasefire.tables import DECISIONS
 from ceasefire.vocabulary import Policy
 
 CLOSE = datetime(2026, 6, 1, 4, tzinfo=UTC)
@@ -62,7 +61,9 @@ def campaign(name: str, **changed: Any) -> Declared:
     } | changed
 
 
-def shop(campaigns: Sequence[Declared], lists: Mapping[str, Sequence[str]] | None = None, **changed: Any) -> BrandAtWork:
+def shop(
+    campaigns: Sequence[Declared], lists: Mapping[str, Sequence[str]] | None = None, **changed: Any
+) -> BrandAtWork:
     """The shop with these campaigns; keywords replace keys of its brand.yaml, `features` and `segments` its lists."""
     features = [
         {"name": flag, "unit": "answer", "description": "Yes or nothing.", "from": {"profile": flag}} for flag in FLAGS
@@ -179,11 +180,6 @@ def treatment(decisions: pa.Table, customer: str) -> Declared:
     (row,) = [row for row in decisions.to_pylist() if row["customer_id"] == customer]
     sent: Declared = row["treatment"]
     return sent
-
-
-def empty_ledger() -> pa.Table:
-    """No decisions."""
-    return DECISIONS.arrow_schema.empty_table()
 
 
 def _derived(at_work: BrandAtWork) -> Iterable[str]:

@@ -13,7 +13,6 @@ from ceasefire.ids import hash64
 from ceasefire.pipelines.decision_pass import PASS_SCHEMA
 from unit.pipelines.shop import (
     CHANNELS,
-    CLOSE,
     Sent,
     campaign,
     customers,
@@ -128,7 +127,8 @@ def test_two_channels_that_share_a_kind_of_address_are_reached_through_it() -> N
 
 
 @pytest.mark.parametrize(
-    ("days_ago", "message"), [(0, "(duration_lock)"), (4, "(duration_lock)"), (5, "welcome/email"), (6, "welcome/email")]
+    ("days_ago", "message"),
+    [(0, "(duration_lock)"), (4, "(duration_lock)"), (5, "welcome/email"), (6, "welcome/email")],
 )
 def test_a_send_locks_the_last_day_of_its_duration_and_leaves_the_next_open(days_ago: int, message: str) -> None:
     assert only_reason({"sent": [Sent("other", SLOT - days_ago * DAY, "5d")]}) == message
@@ -242,7 +242,14 @@ def test_an_order_is_worth_the_customers_own_mean_else_the_brands_else_nothing()
 
 @pytest.mark.parametrize(
     ("locale", "content"),
-    [("pt-PT", "brief_pt"), ("pt_pt", "brief_pt"), ("pt-BR", "brief"), ("pt", "brief"), ("fr", "letter"), (None, "letter")],
+    [
+        ("pt-PT", "brief_pt"),
+        ("pt_pt", "brief_pt"),
+        ("pt-BR", "brief"),
+        ("pt", "brief"),
+        ("fr", "letter"),
+        (None, "letter"),
+    ],
 )
 def test_a_customer_reads_the_same_article_in_their_own_language_if_there_is_one(locale: str, content: str) -> None:
     article = campaign(
@@ -317,7 +324,3 @@ def test_a_customers_candidates_do_not_depend_on_who_else_is_in_the_batch(data: 
     part = passed_here(pass_over(at_work), told.take(pa.array(some, pa.int64()))).to_pylist()
 
     assert part == [whole[f"c{number}"] for number in some]
-
-
-def test_the_close_is_six_in_the_morning_in_berlin() -> None:
-    assert CLOSE + timedelta(hours=2) == SLOT

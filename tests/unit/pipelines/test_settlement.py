@@ -261,7 +261,7 @@ def test_crossfire_counts_the_customers_that_two_campaigns_want_on_one_day() -> 
 def test_only_what_has_a_capacity_is_counted_against_one() -> None:
     channels = CHANNELS | {"email": CHANNELS["email"] | {"capacity": {"per_window": 2}}}
     at_work = shop([WELCOME | {"capacity": {"per_window": 5}}, BIRTHDAY_OFFER], channels=channels)
-    scene = window(at_work, {name: NEW for name in "abc"})
+    scene = window(at_work, dict.fromkeys("abc", NEW))
 
     assert capacity_used(scene, settle_window(scene, Policy.GREEDY)) == {"email": 2, "welcome": 2}
 

@@ -1,0 +1,60 @@
+# Everything a developer does, on a machine with Python 3.11 to 3.13 and Java 17 to 21.
+# `make demo` and `make test` do all set-up themselves; once done, it costs less than a second.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-kill lint types imports check
+
+# Looked for only when a virtual environment has to be made; `make PYTHON=… setup` names another.
+PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13; do \
+	$$each -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
+	&& echo $$each && break; done)
+BIN := .venv/bin
+
+# The place counts too: an environment does not survive a move of the checkout.
+STAMP := .venv/set-up-$(shell (pwd; cat requirements.lock pyproject.toml) | cksum | tr ' ' '-')
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## Make .venv from the lock, and fetch the Delta jars once
+	@$(BIN)/python -m ceasefire.runtime.jars >/dev/null
+
+demo: setup ## Play a week of real customers, into ceasefire-demo/
+	@$(BIN)/ceasefire demo
+
+test: setup ## Run all tests but those that kill processes
+	$(BIN)/python -m pytest --ignore=tests/fault/kill
+
+test-kill: setup ## Run the tests that kill the program at every point and start it again
+	$(BIN)/python -m pytest tests/fault/kill -q
+
+lint: setup ## Check style and format
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+
+types: setup ## Check types, strictly
+	$(BIN)/python -m mypy lib jobs
+
+imports: setup ## Check the direction of imports
+	$(BIN)/lint-imports
+
+check: lint types imports test ## All of it but the kills
+
+# pip and not a faster installer: a machine's proxy or mirror is often known to pip alone. The lock is complete,
+# so nothing is resolved, and each file has to have a hash that stands there.
+$(STAMP): requirements.lock pyproject.toml
+	@if [ ! -x $(BIN)/python ]; then \
+		test -n "$(PYTHON)" || { echo "no Python 3.11 to 3.13 found; install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 3; }; \
+		$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+			echo "$(PYTHON) cannot make virtual environments; install its venv package (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 3; }; \
+		echo "making .venv with $$($(PYTHON) --version)"; \
+		$(PYTHON) -m venv .venv; \
+	fi
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null
+	@echo "installing the packages of requirements.lock"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@rm -f .venv/set-up-*
+	@touch $@

@@ -1,0 +1,158 @@
+"""What a user reads when something is wrong: one line a problem, the right exit code, no stack trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ceasefire.cli.main import exit_code_of
+from small_brand import FILES, write_brand, write_events
+
+HOSTILE_RULES = {
+    "a call into the JVM": "reflect('java.lang.System','exit',7)",
+    "a subquery": "orders_7d > (SELECT 1)",
+    "a comment": "orders_7d > 1 -- AND FALSE",
+    "brackets that do not belong together": "1=1) or (1=1",
+    "nesting 5,000 deep": "(" * 4_900 + "orders_7d > 1" + ")" * 4_900,
+    "a second statement": "orders_7d > 1; DROP TABLE events",
+}
+
+
+def with_rule(folder: Path, rule: str) -> Path:
+    write_brand(folder)
+    segments = {"segments": [{"id": "buyers", "rule": rule}, {"id": "coat_owners", "rule": "coats_bought > 0"}]}
+    # JSON is YAML, and quotes whatever the rule says.
+    (folder / "segments.yaml").write_text(json.dumps(segments), "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("rule", HOSTILE_RULES.values(), ids=HOSTILE_RULES.keys())
+def test_a_hostile_rule_is_refused_with_its_file_and_line(
+    rule: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code = exit_code_of(["validate", "--conf", str(with_rule(tmp_path / "brand", rule))])
+
+    said = capfd.readouterr()
+    assert code == 2
+    assert said.out == ""
+    assert [line for line in said.err.splitlines() if line.startswith("segments.yaml:1: ")]
+    assert "Traceback" not in said.err
+    assert "Exception" not in said.err
+
+
+def test_all_problems_of_a_folder_are_reported_together_each_with_its_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_brand(tmp_path / "brand")
+    (folder / "brand.yaml").write_text(FILES["brand.yaml"].replace("EUR", "euro") + "holdout: {universal: 0.02}\n")
+    (folder / "features.yaml").write_text(
+        FILES["features.yaml"].replace("aggregate: count, window: 7d", "aggregate: median")
+    )
+    (folder / "campaigns.yaml").write_text(FILES["campaigns.yaml"].replace("any: [buyers]", "any: [nobody]"))
+
+    code = exit_code_of(["validate", "--conf", str(folder)])
+
+    said = capfd.readouterr().err
+    assert code == 2
+    for start in ("brand.yaml:3: currency", "brand.yaml:12: holdout: not supported yet", "features.yaml:3: orders_7d"):
+        assert start in said
+    assert "campaigns.yaml:3: thanks: audience names an unknown segment, got 'nobody'" in said
+
+
+def test_a_good_folder_is_called_fine(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    code = exit_code_of(["validate", "--conf", str(write_brand(tmp_path / "brand"))])
+
+    assert code == 0
+    assert "fine. Brand corner: 3 features, 3 segments, 3 campaigns." in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["validate", "--conf", "nowhere"], 2, "no brand folder at nowhere"),
+        (["run", "--conf", "{brand}", "--root", "{tmp}/lake", "--events", "nowhere"], 2, "no events at nowhere"),
+        (["run", "--conf", "nowhere", "--root", "{tmp}/lake", "--events", "{tmp}"], 2, "no brand folder at nowhere"),
+        (
+            ["run", "--conf", "{brand}", "--root", "{tmp}/lake", "--events", "{tmp}", "--from", "yesterday"],
+            2,
+            "--from yesterday: not an instant",
+        ),
+        (["demo", "--data", "{tmp}"], 2, "campaigns.csv"),
+        (["demo", "--brand", "showcase"], 2, "not supported yet"),
+        (["demo", "--root", "/proc/nowhere"], 3, "cannot write to /proc/nowhere"),
+        (["show", "secrets", "--conf", "{brand}", "--root", "{tmp}"], 2, "no table secrets, allowed: ingest_batches"),
+        (["conquer"], 2, "No such command 'conquer'"),
+        (["demo", "--windows", "0"], 2, "--windows"),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else "",
+)
+def test_what_cannot_work_is_said_in_one_breath(
+    arguments: list[str], code: int, says: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    brand = write_brand(tmp_path / "brand")
+    filled = [one.format(brand=brand, tmp=tmp_path) for one in arguments]
+
+    given = exit_code_of(filled)
+
+    said = capfd.readouterr()
+    assert (given, said.out) == (code, "")
+    assert says in said.err
+    assert "Traceback" not in said.err
+
+
+OFFLINE_MAVEN = "<settings><offline>true</offline></settings>"
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"PATH": "/nonexistent"}, ["Java", "17"]),
+        (
+            {
+                "PATH": os.environ["PATH"],
+                "XDG_CACHE_HOME": "{tmp}/cache",
+                # Nobody listens there, and Maven is told to stay at home.
+                "DEFAULT_ARTIFACT_REPOSITORY": "http://127.0.0.1:9/",
+                "MAVEN_OPTS": "-Duser.home={tmp}",
+            },
+            ["io.delta:delta-spark_4.2_2.13:4.4.0", "{tmp}/cache/ceasefire/jars"],
+        ),
+    ],
+    ids=["no Java", "no jars"],
+)
+def test_a_machine_that_lacks_something_is_told_what_to_do(
+    environment: dict[str, str], says: list[str], tmp_path: Path
+) -> None:
+    brand, events = write_brand(tmp_path / "brand"), write_events(tmp_path / "events")
+    (tmp_path / ".m2").mkdir()
+    (tmp_path / ".m2" / "settings.xml").write_text(OFFLINE_MAVEN)
+    filled = {name: value.format(tmp=tmp_path) for name, value in environment.items()}
+    command = [
+        sys.executable,
+        "-m",
+        "ceasefire.cli.main",
+        "run",
+        "--conf",
+        str(brand),
+        "--root",
+        str(tmp_path / "lake"),
+    ]
+
+    done = subprocess.run(
+        [*command, "--events", str(events)],
+        env={"HOME": str(tmp_path), **filled},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 3
+    for part in says:
+        assert part.format(tmp=tmp_path) in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "\tat " not in done.stderr
