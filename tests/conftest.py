@@ -1,4 +1,4 @@
-"""The one Spark session of all tests; it starts when the first test asks for it."""
+"""What all tests share: one Spark session, started by the first test that asks for it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ceasefire.runtime.session import local_session, quiet_stop
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    """A local session with Delta."""
+    """The session of the whole test run, as the program itself builds it."""
     session = local_session("tests", {})
     yield session
     quiet_stop(session)

@@ -179,6 +179,20 @@ def test_the_last_sms_goes_to_the_first_campaign_or_to_the_best_customer(
     )
 
 
+def test_a_customer_on_two_audience_lists_is_wanted_by_both_campaigns(spark: SparkSession) -> None:
+    vip, local = "audiences/vip.csv", "audiences/local.csv"
+    offers = [campaign(name, audience={"list": f"audiences/{name}.csv"}) for name in ("vip", "local")]
+    at_work = shop(offers, lists={vip: ["a", "b", "not a customer yet"], local: ["a"]})
+
+    decisions = decisions_of(spark, at_work, {"a": {}, "b": {}, "c": {}})
+
+    assert_same_rows(
+        candidates_of(decisions),
+        [("a", "local", None), ("a", "vip", "lost_to_better"), ("b", "vip", None)],
+        ["customer_id", "campaign_id", "reason_code"],
+    )
+
+
 def test_nothing_is_sent_when_nothing_is_worth_sending(spark: SparkSession) -> None:
     # given a campaign that keeps people from buying, and one whose SMS costs more than it brings
     harmful = campaign("harmful", prior_uplift=-0.01)

@@ -1,4 +1,4 @@
-"""Texts of the configuration are hashed on the driver, those of events in Spark: a filter finds only what is the same."""
+"""What configuration names is hashed on the driver, what events carry in Spark: a filter finds only equal hashes."""
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from ceasefire.arbitration.ledger import commitments
-from ceasefire.pipelines.decision_pass import PASS_SCHEMA, SENT_COLUMNS
+from ceasefire.pipelines.decision_pass import PASS_SCHEMA, SENT_COLUMNS, listed_customers
 from ceasefire.pipelines.workspace import BrandAtWork
 from ceasefire.tables import DECISIONS, WITHHELD_SENDS, DeltaTable
 from unit.pipelines.shop import CLOSE, NOBODY_ORDERED, customers, pass_over, settled, window_from
@@ -68,6 +68,8 @@ def _ledger(
     spark: SparkSession, at_work: BrandAtWork, told: DataFrame, close: datetime, policy: str, mean: float
 ) -> DataFrame:
     the_pass = pass_over(at_work, close, mean)
+    listed = spark.createDataFrame(listed_customers(at_work.brand.bundle.lists))
+    told = told.drop("on_lists").join(listed, on="customer_id", how="left")
     passed = told.mapInArrow(the_pass.batches(), from_arrow_schema(PASS_SCHEMA)).toArrow()
     rows = settled(window_from(the_pass, passed, close), policy)
     return spark.createDataFrame(rows, schema=DECISIONS.schema)

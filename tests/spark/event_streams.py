@@ -27,7 +27,7 @@ _EDGES = [close - span + step for close in (FIRST_CLOSE, SECOND_CLOSE) for span 
 _LATER_EDGES = [*_EDGES, HORIZON, HORIZON + MICRO]
 
 _CUSTOMERS = [f"customer-{number:02d}" for number in range(58)]
-_EVENTS_EACH = 25
+_EVENTS_EACH = 17
 _LATER_EVENTS = 80
 _TOO_LATE_EVENTS = 8
 _REPEATED_SHARE = 0.03
@@ -63,14 +63,18 @@ def first_delivery(random: np.random.Generator) -> list[Row]:
             rows.append(_row(random, "registered", customer, registered_at))
         for _ in range(_EVENTS_EACH):
             chance = random.random()
-            if chance < 0.3:
+            if chance < 0.4:
                 at = _one_of(random, _EDGES)
-            elif chance < 0.45:
+            elif chance < 0.55:
                 at = _one_of(random, own_instants)
             else:
                 at = _between(random, START, SECOND_CLOSE)
             own_instants.append(at)
             rows.append(_row(random, _type(random), customer, at))
+        for event_type in ("profile_changed", "consent_changed", "browse", "session_ended"):
+            # Late enough to be the last word, and said twice at one instant.
+            at = _between(random, FIRST_CLOSE - timedelta(days=2), FIRST_CLOSE)
+            rows += [_row(random, event_type, customer, at) for _ in range(2)]
     rows.append(_row(random, "order", "born at the first close", FIRST_CLOSE))
     rows.append(_row(random, "order", "born at the second close", SECOND_CLOSE))
     return _repeated(random, _identified(rows, "first"), rows=[])
@@ -79,7 +83,9 @@ def first_delivery(random: np.random.Generator) -> list[Row]:
 def later_delivery(random: np.random.Generator, first: Sequence[Row]) -> list[Row]:
     """Some 100 rows: news, late ones and ones that are too late, and rows that repeat those of both deliveries."""
     instants = [
-        _one_of(random, _LATER_EDGES) if random.random() < 0.4 else _between(random, HORIZON, SECOND_CLOSE)
+        _one_of(random, _LATER_EDGES)
+        if random.random() < 0.4
+        else _between(random, _one_of(random, (HORIZON, FIRST_CLOSE)), SECOND_CLOSE)
         for _ in range(_LATER_EVENTS)
     ]
     instants += [_between(random, START, HORIZON) for _ in range(_TOO_LATE_EVENTS)]
@@ -168,7 +174,7 @@ def _attributes(random: np.random.Generator) -> Row:
 
 
 def _amount(random: np.random.Generator, least: int) -> Row:
-    # Few enough amounts for ties to differ in the event only, and some with a cent that no double can hold.
+    # Cents that no double can hold, now and then written as a number: as text they must arrive to the cent.
     return {"amount": _number(random, int(random.integers(least, 20_000)), decimals=2)}
 
 
@@ -190,4 +196,4 @@ def _between(random: np.random.Generator, since: datetime, until: datetime) -> d
 
 
 def _one_of(random: np.random.Generator, choices: Sequence[Any]) -> Any:
-    return choices[random.integers(len(choices))]
+    return choices[int(random.integers(len(choices)))]

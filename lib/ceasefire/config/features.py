@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Annotated, Any, Literal
 
@@ -50,8 +49,8 @@ def _window(value: Any) -> Any:
 def _default(value: Any) -> Any:
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise refused("not a default", "a finite number, or a text for a profile feature")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise refused("not a default", "a number, or a text for a profile feature")
     return value
 
 

@@ -17,7 +17,7 @@ from ceasefire.config.bundle import Brand
 from ceasefire.config.units import instant_micros
 from ceasefire.errors import CheckFailedError
 from ceasefire.ids import content_hash
-from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, PASS_SCHEMA, DecisionPass
+from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, PASS_SCHEMA, DecisionPass, listed_customers
 from ceasefire.pipelines.features import epoch_minutes
 from ceasefire.pipelines.memberships import membership_changes
 from ceasefire.pipelines.settlement import (
@@ -155,7 +155,8 @@ def _candidates(workspace: Workspace, close: dict[str, Any], pins: Pins) -> tupl
         before=window_end,
     )
     known = features.select("customer_id", *at_work.programs.feature_types)
-    customers = known.join(sent, on="customer_id", how="left").join(_lists(workspace, brand), "customer_id", "left")
+    listed = lake.spark.createDataFrame(listed_customers(brand.bundle.lists))
+    customers = known.join(sent, on="customer_id", how="left").join(listed, on="customer_id", how="left")
     work, schema = the_pass.batches(), from_arrow_schema(PASS_SCHEMA)
     passed = customers.mapInArrow(work, schema).toArrow()
     if passed.num_rows != close["customer_count"]:
@@ -170,16 +171,6 @@ def _reach(brand: Brand) -> timedelta:
     """How far back a send can still lock or count, whatever was configured when it was decided: no less than a year."""
     spans = [span.micros for one in brand.campaigns for span in (one.duration, one.reentry.every)]
     return max(timedelta(days=366), timedelta(microseconds=max(spans, default=0))) + SLACK
-
-
-def _lists(workspace: Workspace, brand: Brand) -> DataFrame:
-    """One row for each customer on any audience list: customer_id, on_lists."""
-    names = pa.array([name for name, ids in brand.bundle.lists.items() for _ in ids], pa.string())
-    ids = pa.array([one for ids in brand.bundle.lists.values() for one in ids], pa.string())
-    grouped = (
-        pa.table({"customer_id": ids, "on_lists": names}).group_by("customer_id").aggregate([("on_lists", "list")])
-    )
-    return workspace.lake.spark.createDataFrame(grouped.rename_columns(["customer_id", "on_lists"]))
 
 
 def _write_memberships(workspace: Workspace, at_work: BrandAtWork, passed: pa.Table, window_end: datetime) -> None:

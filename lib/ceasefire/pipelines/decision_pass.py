@@ -248,6 +248,17 @@ class DecisionPass:
         )
 
 
+def listed_customers(lists: Mapping[str, Sequence[str]]) -> pa.Table:
+    """One row for each customer on any audience list: customer_id, on_lists; also when there is no list at all."""
+    lists_of: dict[str, list[str]] = {}
+    for name, customers in lists.items():
+        for customer in customers:
+            lists_of.setdefault(customer, []).append(name)
+    # Not grouped by Arrow, whose groups of nothing are columns without a chunk, and those Spark cannot take.
+    columns = [pa.array(lists_of, pa.string()), pa.array(lists_of.values(), pa.list_(pa.string()))]
+    return pa.table(columns, names=["customer_id", "on_lists"])
+
+
 def _rows_on_lists(on_lists: pa.Array, names: Iterable[str]) -> dict[str, BoolArray]:
     owner = pc.list_parent_indices(on_lists).to_numpy(zero_copy_only=False)
     entries = pc.list_flatten(on_lists)

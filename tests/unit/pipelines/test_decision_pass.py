@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ceasefire.config.segments import RESIDUAL_SEGMENT
 from ceasefire.ids import hash64
-from ceasefire.pipelines.decision_pass import PASS_SCHEMA
+from ceasefire.pipelines.decision_pass import PASS_SCHEMA, listed_customers
 from unit.pipelines.shop import (
     CHANNELS,
     Sent,
@@ -70,6 +70,17 @@ def test_a_customer_on_an_audience_list_is_wanted_and_others_are_not() -> None:
         "b": "(not_in_audience)",
         "c": "(not_in_audience)",
     }
+
+
+def test_a_customer_on_any_list_has_one_row_and_without_lists_there_is_none() -> None:
+    two = listed_customers({"audiences/vip.csv": ("a", "b"), "audiences/local.csv": ("a",)})
+
+    assert two.to_pylist() == [
+        {"customer_id": "a", "on_lists": ["audiences/vip.csv", "audiences/local.csv"]},
+        {"customer_id": "b", "on_lists": ["audiences/vip.csv"]},
+    ]
+    assert listed_customers({}).schema == two.schema
+    assert listed_customers({}).num_rows == 0
 
 
 # Consent and address

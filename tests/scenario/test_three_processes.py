@@ -1,0 +1,65 @@
+"""Three windows in three processes: what one decided, the next one knows, audited by SQL over the tables."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from ceasefire.storage.lake import Lake, read_table
+from ceasefire.tables import DECISIONS, SEND_QUEUE, WITHHELD_SENDS
+from small_brand import BRAND, FIRST_CLOSE, write_brand, write_events
+
+COMMITTED = """
+    SELECT d.customer_id, d.treatment.campaign_id AS campaign, CAST(d.treatment.slot_at AS DATE) AS day,
+           CAST(REPLACE(d.treatment.duration, 'd', '') AS INT) AS lasts
+    FROM decisions d LEFT ANTI JOIN withheld w ON d.treatment.send_id = w.send_id
+    WHERE d.outcome = 'send'
+"""
+LOCK_BROKEN = f"""
+    WITH committed AS ({COMMITTED})
+    SELECT * FROM committed a JOIN committed b ON a.customer_id = b.customer_id
+    WHERE a.day < b.day AND DATEDIFF(b.day, a.day) < a.lasts
+"""
+REENTRY_BROKEN = f"""
+    WITH committed AS ({COMMITTED}),
+         allowed AS (SELECT * FROM VALUES ('thanks', 2), ('how_to', 30), ('club', 30) AS t (campaign, days))
+    SELECT * FROM committed a JOIN committed b ON a.customer_id = b.customer_id AND a.campaign = b.campaign
+    JOIN allowed ON allowed.campaign = a.campaign
+    WHERE a.day < b.day AND DATEDIFF(b.day, a.day) < allowed.days
+"""
+BUSY_LOCK = "SELECT * FROM (SELECT EXPLODE(candidates) AS c FROM decisions) WHERE c.reason_code = 'duration_lock'"
+BUSY_REENTRY = "SELECT * FROM (SELECT EXPLODE(candidates) AS c FROM decisions) WHERE c.reason_code = 'reentry_limit'"
+DAYS_WITH_TWO = f"""
+    WITH committed AS ({COMMITTED}) SELECT customer_id, day FROM committed GROUP BY customer_id, day HAVING COUNT(*) > 1
+"""
+
+
+def test_locks_and_reentry_hold_over_three_windows_in_three_processes(spark: SparkSession, tmp_path: Path) -> None:
+    # given a brand, and a process for each of three windows
+    conf, events = write_brand(tmp_path / "conf"), write_events(tmp_path / "events")
+    command = [sys.executable, "-m", "ceasefire.cli.main", "run", "--conf", str(conf), "--events", str(events)]
+    command += ["--root", str(tmp_path / "lake"), "--from", FIRST_CLOSE.isoformat(), "--until"]
+
+    # when they run one after the other
+    for days in range(3):
+        until = FIRST_CLOSE + timedelta(days=days)
+        done = subprocess.run([*command, until.isoformat()], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+
+    # then SQL over the tables finds three windows and no broken lock or re-entry, though both had work to do
+    lake = Lake(spark, str(tmp_path / "lake"), BRAND)
+    for name, table in (("decisions", DECISIONS), ("withheld", WITHHELD_SENDS), ("queue", SEND_QUEUE)):
+        read_table(lake, table).createOrReplaceTempView(name)
+    assert spark.sql("SELECT DISTINCT window_end FROM decisions").count() == 3
+    assert spark.sql(LOCK_BROKEN).isEmpty()
+    assert spark.sql(REENTRY_BROKEN).isEmpty()
+    assert spark.sql(DAYS_WITH_TWO).isEmpty()
+    assert not spark.sql(BUSY_LOCK).isEmpty()
+    assert not spark.sql(BUSY_REENTRY).isEmpty()
+    # and what was withheld, and only that, is not in the queue
+    assert spark.sql("SELECT * FROM queue q JOIN withheld w ON q.send_id = w.send_id").isEmpty()
+    assert not spark.sql("SELECT * FROM withheld WHERE reason = 'product_returned'").isEmpty()

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from ceasefire.history.packing import packed_histories, with_tail
+from ceasefire.ids import hash64
+from ceasefire.tables import EVENTS
+from ceasefire.vocabulary import EventType
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+CHANNELS = ("email", "sms")
+
+
+def event(customer: str, event_type: str, minute: int, attributes: dict[str, str | None] | None = None,
+          **columns: Any) -> dict[str, Any]:  # fmt: skip
+    return {
+        "customer_id": customer,
+        "event_type": event_type,
+        "event_at": NOON + timedelta(minutes=minute),
+        "attributes": None if attributes is None else list(attributes.items()),
+        **columns,
+    }
+
+
+LOG = [
+    event("anna", "registered", 0, {"email": "set", "city": "Kiel"}),
+    event("anna", "browse", 1, category="ski/boots/kids/red", source="web", channel="app"),
+    event("anna", "order", 2, order_id="o1", amount_minor=1999, campaign_id="spring"),
+    event("anna", "order_line", 2, order_id="o1", product_id="p1", category="ski", quantity_milli=2000,
+          amount_minor=1999),
+    event("anna", "profile_changed", 3, {"email": None}),
+    event("anna", "profile_changed", 3, {"city": "Bonn"}),
+    event("anna", "profile_changed", 3, {"city": "Köln"}),
+    event("bert", "consent_changed", 0, {"purpose": "marketing", "granted": "true"}, channel="email"),
+    event("bert", "consent_changed", 1, {"purpose": "marketing", "granted": "false"}, channel="sms"),
+    event("bert", "unsubscribed", 2, channel="email"),
+    event("bert", "complained", 3, channel="sms"),
+    event("bert", "order", 4, {"city": "no profile event, no profile entry"}, amount_minor=1),
+    event("bert", "order", 4, amount_minor=1),
+    event("carl", "registered", 0),
+    event("carl", "erasure_requested", 9),
+]  # fmt: skip
+
+
+def rows_of_log(spark: SparkSession, rows: Sequence[dict[str, Any]]) -> DataFrame:
+    complete = [tuple(row.get(one.name) for one in EVENTS.columns) for row in rows]
+    as_maps = [tuple(dict(value) if isinstance(value, list) else value for value in row) for row in complete]
+    return spark.createDataFrame(as_maps, EVENTS.schema)
+
+
+def histories(frame: DataFrame) -> dict[str, tuple[list[dict[str, Any]], list[tuple[Any, ...]]]]:
+    """Events and profile entries of each customer, in their order; a profile entry as (minute, name, value)."""
+    rows = frame.toArrow().to_pylist()
+    assert len({row["customer_id"] for row in rows}) == len(rows)
+    return {
+        row["customer_id"]: (
+            row["events"],
+            [((one["set_at"] - NOON) // timedelta(minutes=1), one["name"], one["value"]) for one in row["profile"]],
+        )
+        for row in rows
+    }
+
+
+def test_a_history_holds_codes_hashes_and_settings(spark: SparkSession) -> None:
+    packed = histories(packed_histories(rows_of_log(spark, LOG), CHANNELS))
+
+    events, profile = packed["anna"]
+    assert [one["event_at"] for one in events] == sorted(one["event_at"] for one in events)
+    browse = next(one for one in events if one["type"] == EventType.BROWSE.code)
+    assert [browse[f"category_{level}"] for level in (1, 2, 3)] == [
+        hash64("ski"),
+        hash64("ski/boots"),
+        hash64("ski/boots/kids"),
+    ]
+    assert (browse["source"], browse["channel"], browse["product"]) == (hash64("web"), hash64("app"), 0)
+    line = next(one for one in events if one["type"] == EventType.ORDER_LINE.code)
+    assert (line["category_1"], line["category_2"], line["order"]) == (hash64("ski"), 0, hash64("o1"))
+    assert (line["product"], line["quantity_milli"], line["amount_minor"]) == (hash64("p1"), 2000, 1999)
+    # of two settings at one instant the larger text is the last
+    assert profile == [
+        (0, "city", "Kiel"),
+        (0, "email", "set"),
+        (3, "city", "Bonn"),
+        (3, "city", "Köln"),
+        (3, "email", None),
+    ]
+    # an opt-out closes its channel to marketing, as a withdrawal does
+    assert packed["bert"][1] == [
+        (0, "consent/marketing/email", "granted"),
+        (1, "consent/marketing/sms", "withdrawn"),
+        (2, "consent/marketing/email", "withdrawn"),
+        (3, "consent/marketing/sms", "withdrawn"),
+    ]
+    # and whoever asked to be erased is not written to at all
+    assert packed["carl"][1] == [
+        (9, f"consent/{purpose}/{channel}", "withdrawn")
+        for purpose in ("marketing", "transactional")
+        for channel in CHANNELS
+    ]
+    assert [one["type"] for one in packed["carl"][0]] == [EventType.REGISTERED.code, EventType.ERASURE_REQUESTED.code]
+
+    texts = spark.createDataFrame([("",), ("a",), ("Spark",), ("ski/boots",), ("Žižkov 東京 🎿",)], "text string")
+    for text, by_spark in texts.select("text", F.xxhash64("text")).collect():
+        assert hash64(text) == by_spark
+
+
+def test_a_snapshot_and_its_tail_say_the_same_as_the_whole_log_wherever_it_is_cut(spark: SparkSession) -> None:
+    whole = histories(packed_histories(rows_of_log(spark, LOG), CHANNELS))
+    late_first = LOG[::-1]
+    by_turns = LOG[::2] + LOG[1::2]
+
+    for log, cut in ((LOG, 7), (late_first, 4), (by_turns, len(LOG))):
+        snapshot = packed_histories(rows_of_log(spark, log[:cut]), CHANNELS)
+        tail = packed_histories(rows_of_log(spark, log[cut:]).repartition(3), CHANNELS)
+
+        assert histories(with_tail(snapshot, tail)) == whole

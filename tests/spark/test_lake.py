@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import LongType, StringType, TimestampType
+
+from ceasefire.errors import CheckFailedError, EnvironmentMissingError, UsageError
+from ceasefire.storage.lake import (
+    Lake,
+    Write,
+    append_once,
+    create_tables,
+    merge_rows,
+    overwrite,
+    read_table,
+    replace_where,
+    rows_of,
+    table_version,
+)
+from ceasefire.tables import DeltaTable, column, conform
+
+VISITS = DeltaTable(
+    name="visits",
+    grain="one visit",
+    columns=(
+        column("visit_id", StringType(), "visit"),
+        column("visit_at", TimestampType(), "UTC instant"),
+        column("page_count", LongType(), "pages", nullable=True),
+    ),
+    keys=("visit_id",),
+    append_only=False,
+)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def visits(*rows: tuple[str, int | None]) -> pa.Table:
+    ids, pages = zip(*rows, strict=True)
+    columns = {"visit_id": ids, "visit_at": [NOON] * len(rows), "page_count": pages}
+    return pa.table(columns, schema=VISITS.arrow_schema)
+
+
+def stored(lake: Lake, version: int | None = None) -> dict[str, Any]:
+    rows = rows_of(read_table(lake, VISITS, version))
+    assert {row["visit_at"] for row in rows} <= {NOON}
+    return {row["visit_id"]: row["page_count"] for row in rows}
+
+
+def test_a_write_that_is_repeated_is_done_once(spark: SparkSession, tmp_path: Path) -> None:
+    seen: list[Write] = []
+    lake = Lake(spark, f"{tmp_path}/root/", "corner", observe=seen.append)
+    with pytest.raises(UsageError, match=r"no table visits in .*/root/corner"):
+        read_table(lake, VISITS)
+    create_tables(lake, [VISITS])
+    create_tables(lake, [VISITS])
+    assert (stored(lake), table_version(lake, VISITS)) == ({}, 0)
+
+    # an append is known by table, step, epoch and number
+    for _ in range(2):
+        append_once(lake, VISITS, visits(("a", 1)), "visit", 0)
+    append_once(lake, VISITS, visits(("b", None)), "other step", 0)
+    append_once(Lake(spark, lake.root, "corner", epoch=1), VISITS, visits(("c", 3)), "visit", 0)
+    assert stored(lake) == {"a": 1, "b": None, "c": 3}
+    assert [one.done for one in seen] == [False, True] * 3
+
+    # a merge inserts what is new and updates what its condition says
+    news = spark.createDataFrame(visits(("a", 5), ("b", 2), ("c", 2), ("d", 1)), schema=VISITS.schema)
+    more_pages = F.col("new.page_count") > F.col("old.page_count")
+    for _ in range(2):
+        merge_rows(lake, VISITS, news, more_pages, {"page_count": F.col("new.page_count")})
+    assert stored(lake) == {"a": 5, "b": None, "c": 3, "d": 1}
+
+    # an overwrite replaces all, and what was there before can still be read
+    before = table_version(lake, VISITS)
+    overwrite(lake, VISITS, visits(("e", 1)))
+    assert (stored(lake), len(stored(lake, before))) == ({"e": 1}, 4)
+
+
+def test_a_frame_that_does_not_fit_its_table_says_everything_at_once_and_a_root_that_cannot_be_written_too(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    misfit = spark.createDataFrame([("a", "noon", 1)], "visit_id string, visit_at string, colour int")
+
+    with pytest.raises(CheckFailedError) as caught:
+        conform(misfit, VISITS)
+
+    assert str(caught.value) == (
+        "not fit for table 'visits' (one visit): visit_at: is string, declared timestamp; "
+        "page_count: missing; colour: not declared"
+    )
+    shuffled = spark.createDataFrame(visits(("a", 1)), schema=VISITS.schema).select(
+        "page_count", "visit_at", "visit_id"
+    )
+    assert conform(shuffled, VISITS).columns == ["visit_id", "visit_at", "page_count"]
+
+    (tmp_path / "file").touch()
+    with pytest.raises(EnvironmentMissingError, match="choose another folder with --root"):
+        create_tables(Lake(spark, str(tmp_path / "file"), "corner"), [VISITS])
+
+    # a brand's further columns come with the rows that have them, and keep their type
+    lake = Lake(spark, str(tmp_path / "root"), "corner")
+    create_tables(lake, [VISITS])
+    wider = VISITS.with_columns([column("city", StringType(), "city", nullable=True)])
+    row = spark.createDataFrame(visits(("a", 1)), schema=VISITS.schema)
+    replace_where(lake, wider, row.withColumn("city", F.lit("Kiel")), "visit_id = 'a'")
+    replace_where(lake, VISITS, row.withColumn("visit_id", F.lit("b")), "visit_id = 'b'")
+    assert {one["visit_id"]: one["city"] for one in rows_of(read_table(lake, wider))} == {"a": "Kiel", "b": None}
+    numbered = VISITS.with_columns([column("city", LongType(), "city", nullable=True)])
+    with pytest.raises(UsageError, match="declared anew with another type; give it a new name"):
+        replace_where(lake, numbered, row.withColumn("city", F.lit(7).cast("bigint")), "visit_id = 'a'")

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from ceasefire.errors import CeasefireError, CheckFailedError, ConfigurationError, UsageError
+from ceasefire.runtime.failures import cause_of
+
+FROM_A_BATCH = """[STREAM_FAILED] Query [id = bb7c, runId = edb0] terminated with exception: \
+[FOREACH_BATCH_USER_FUNCTION_ERROR] An error occurred in the user provided function in foreach batch sink. \
+Reason: An exception was raised by the Python Proxy. Return Message: Traceback (most recent call last):
+  File "clientserver.py", line 644, in _call_proxy
+    return_value = getattr(self.pool[obj_id], method)(*params)
+                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+{error}
+ SQLSTATE: 39000 SQLSTATE: XXKST
+=== Streaming Query ===
+Identifier: [id = bb7c, runId = edb0]
+Current Committed Offsets: {{}}
+"""
+
+FROM_A_WORKER_IN_A_BATCH = """pyspark.errors.exceptions.captured.PythonException: An exception was thrown from the \
+Python worker:
+Traceback (most recent call last):
+  File "kernel.py", line 25, in values
+    raise CheckFailedError("a worker fails")
+{error}"""
+
+
+def test_an_error_of_ours_is_its_own_cause() -> None:
+    error = UsageError("no such window")
+
+    assert cause_of(error) is error
+
+
+def test_what_was_raised_from_an_error_of_ours_has_that_very_error_as_cause() -> None:
+    error = UsageError("no such window")
+    wrapper = RuntimeError("py4j")
+    wrapper.__cause__ = ValueError("in between")
+    wrapper.__cause__.__cause__ = error
+
+    assert cause_of(wrapper) is error
+
+
+def test_an_error_from_a_batch_keeps_its_class_and_its_lines() -> None:
+    text = FROM_A_BATCH.format(error="ceasefire.errors.CheckFailedError: two rows are lost:\n3 of events")
+
+    cause = cause_of(RuntimeError(text))
+
+    assert type(cause) is CheckFailedError
+    assert str(cause) == "two rows are lost:\n3 of events"
+
+
+def test_problems_of_a_configuration_come_back_line_by_line() -> None:
+    text = FROM_A_BATCH.format(error="ceasefire.errors.ConfigurationError: a.yaml:3: no\nb.yaml:4: nor this")
+
+    cause = cause_of(RuntimeError(text))
+
+    assert isinstance(cause, ConfigurationError)
+    assert [problem.what for problem in cause.problems] == ["a.yaml:3: no", "b.yaml:4: nor this"]
+
+
+def test_an_error_from_a_worker_inside_a_batch_is_found_below_both() -> None:
+    worker = FROM_A_WORKER_IN_A_BATCH.format(error="ceasefire.errors.CheckFailedError: a worker fails")
+
+    cause = cause_of(RuntimeError(FROM_A_BATCH.format(error=worker)))
+
+    assert (type(cause), str(cause)) == (CheckFailedError, "a worker fails")
+
+
+def test_anybody_elses_error_from_a_worker_is_one_line() -> None:
+    worker = FROM_A_WORKER_IN_A_BATCH.format(error="KeyError: 'colour'")
+
+    cause = cause_of(RuntimeError(FROM_A_BATCH.format(error=worker)))
+
+    assert (type(cause), str(cause)) == (CeasefireError, "KeyError: 'colour'")
+
+
+def test_an_error_of_spark_is_its_first_line_without_codes_for_machines() -> None:
+    error = ValueError("[PATH_NOT_FOUND] Path does not exist: /lake. SQLSTATE: 42K03\n== SQL ==\nSELECT")
+
+    assert str(cause_of(error)) == "ValueError: [PATH_NOT_FOUND] Path does not exist: /lake."
+
+
+def test_an_error_without_words_is_called_by_its_class() -> None:
+    assert str(cause_of(KeyError())) == "KeyError"
+    assert str(cause_of(RuntimeError("ceasefire.errors.NoSuchError: x"))) == (
+        "RuntimeError: ceasefire.errors.NoSuchError: x"
+    )
