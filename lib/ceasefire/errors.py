@@ -56,7 +56,7 @@ class ConfigurationError(CeasefireError):
     exit_code = 2
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(set(problems)))
+        self.problems = tuple(sorted(set(problems), key=_reading_order))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
@@ -64,3 +64,9 @@ class EnvironmentMissingError(CeasefireError):
     """Raised when the machine lacks something: Java, the Delta jars, a folder that can be written."""
 
     exit_code = 3
+
+
+def _reading_order(problem: Problem) -> tuple[str, int, str]:
+    """By file, then by line as a number, then by text."""
+    file, _, line = problem.where.rpartition(":")
+    return (file, int(line), str(problem)) if line.isdecimal() else (problem.where, 0, str(problem))

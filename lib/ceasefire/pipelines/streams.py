@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
@@ -43,7 +44,7 @@ class Follower:
     def _watched(self, wait: Callable[[], object]) -> None:
         try:
             wait()
-        except PySparkException as error:
+        except (PySparkException, Py4JError) as error:
             if self.failures:
                 raise self.failures[-1] from None
             raise CheckFailedError(f"{self.name} stopped: {cause_of(error)}") from error
