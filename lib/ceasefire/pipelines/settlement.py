@@ -108,12 +108,12 @@ def capacity_used(window: Window, settlement: Settlement) -> dict[str, int]:
     by_channel = np.bincount(window.numbers("channel")[won], minlength=len(window.channels))
     by_campaign = np.bincount(window.numbers("campaign")[won], minlength=len(window.brand.campaigns))
     limited_channels = {
-        name: int(used)
+        f"channel {name}": int(used)
         for name, used in zip(window.channels, by_channel, strict=True)
         if window.brand.settings.channels[name].capacity is not None
     }
     limited_campaigns = {
-        one.id: int(used)
+        f"campaign {one.id}": int(used)
         for one, used in zip(window.brand.campaigns, by_campaign, strict=True)
         if one.capacity is not None
     }

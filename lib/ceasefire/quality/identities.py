@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+
+LONGEST_WAIT = timedelta(days=3)
+"""A slot lies less than so long behind its window's close."""
 
 
 @dataclass(frozen=True)
@@ -95,30 +98,36 @@ def release_counts(decisions: DataFrame, queue: DataFrame, withheld: DataFrame, 
     """What became of the sends of windows from an instant on.
 
     Returns:
-        One row: decided_count, queued_count, withheld_count, waiting_count, distinct_queued_count, undecided_count
-        (queued without a decision).
+        One row: decided_count, queued_count, withheld_count, waiting_count, distinct_queued_count, all of these
+        windows' sends; undecided_count, sends queued from that instant on without a decision.
     """
-    decided = decisions.where((F.col("outcome") == "send") & (F.col("window_end") >= F.lit(since)))
+    # A slot can lie behind the next close, so what is queued from `since` on may be an earlier window's.
+    known = decisions.where((F.col("outcome") == "send") & (F.col("window_end") >= F.lit(since - LONGEST_WAIT)))
+    is_recent = (F.col("window_end") >= F.lit(since)).cast("int")
+    one, none = F.lit(1), F.lit(0)
     marks = reduce(
         DataFrame.unionByName,
         (
-            rows.select(F.col(send_id).alias("send_id"), *(F.lit(int(one == mark)).alias(one) for one in _FATES))
-            for rows, send_id, mark in (
-                (decided, "treatment.send_id", "decided"),
-                (queue.where(F.col("not_before_at") >= F.lit(since)), "send_id", "queued"),
-                (withheld.where(F.col("withheld_at") >= F.lit(since)), "send_id", "withheld"),
-            )
+            known.select("treatment.send_id", _marks(known=one, decided=is_recent, queued=none, withheld=none)),
+            queue.where(F.col("not_before_at") >= F.lit(since)).select(
+                "send_id", _marks(known=none, decided=none, queued=one, withheld=none)
+            ),
+            withheld.where(F.col("withheld_at") >= F.lit(since)).select(
+                "send_id", _marks(known=none, decided=none, queued=none, withheld=one)
+            ),
         ),
     )
-    sends = marks.groupBy("send_id").agg(*(F.sum(one).alias(one) for one in _FATES))
+    fates = ("known", "decided", "queued", "withheld")
+    sends = marks.groupBy("send_id").agg(*(F.sum(f"marks.{fate}").alias(fate) for fate in fates))
     is_decided, is_queued = F.col("decided") > 0, F.col("queued") > 0
+    is_waiting = is_decided & (F.col("queued") + F.col("withheld") == 0)
     return sends.agg(
         _total("decided").alias("decided_count"),
-        _total("queued").alias("queued_count"),
-        _total("withheld").alias("withheld_count"),
-        _total(F.when(is_decided & (F.col("queued") + F.col("withheld") == 0), 1).otherwise(0)).alias("waiting_count"),
-        _total(F.when(is_queued, 1).otherwise(0)).alias("distinct_queued_count"),
-        _total(F.when(is_queued & ~is_decided, 1).otherwise(0)).alias("undecided_count"),
+        _total(F.when(is_decided, F.col("queued"))).alias("queued_count"),
+        _total(F.when(is_decided, F.col("withheld"))).alias("withheld_count"),
+        _total(F.when(is_waiting, one)).alias("waiting_count"),
+        _total(F.when(is_decided & is_queued, one)).alias("distinct_queued_count"),
+        _total(F.when(is_queued & (F.col("known") == 0), one)).alias("undecided_count"),
     )
 
 
@@ -141,7 +150,8 @@ def queued_after_erasure(queue: DataFrame, events: DataFrame, since: datetime) -
     return asked.select("send_id").distinct()
 
 
-_FATES = ("decided", "queued", "withheld")
+def _marks(**marks: Column) -> Column:
+    return F.struct(*(mark.alias(name) for name, mark in marks.items())).alias("marks")
 
 
 def _total(of: Column | str) -> Column:

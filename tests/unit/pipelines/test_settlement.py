@@ -263,7 +263,7 @@ def test_only_what_has_a_capacity_is_counted_against_one() -> None:
     at_work = shop([WELCOME | {"capacity": {"per_window": 5}}, BIRTHDAY_OFFER], channels=channels)
     scene = window(at_work, dict.fromkeys("abc", NEW))
 
-    assert capacity_used(scene, settle_window(scene, Policy.GREEDY)) == {"email": 2, "welcome": 2}
+    assert capacity_used(scene, settle_window(scene, Policy.GREEDY)) == {"channel email": 2, "campaign welcome": 2}
 
 
 # Determinism

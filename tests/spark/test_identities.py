@@ -1,0 +1,61 @@
+"""The identities that hold a release: they see what is wrong, and do not see what is not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+
+from ceasefire.quality.identities import Identity, release_counts, release_identities
+from ceasefire.storage.lake import rows_of
+from ceasefire.tables import DECISIONS, SEND_QUEUE, WITHHELD_SENDS, DeltaTable
+
+MONDAY = datetime(2026, 3, 2, 4, tzinfo=UTC)
+TUESDAY = datetime(2026, 3, 3, 4, tzinfo=UTC)
+BEHIND_THE_NEXT_CLOSE = datetime(2026, 3, 3, 4, 15, tzinfo=UTC)
+
+
+def frame(spark: SparkSession, table: DeltaTable, rows: list[dict[str, Any]]) -> DataFrame:
+    return spark.createDataFrame(pa.Table.from_pylist(rows, table.arrow_schema), table.schema)
+
+
+def identities(spark: SparkSession, queue: list[dict[str, Any]], withheld: list[dict[str, Any]]) -> list[Identity]:
+    """Of three sends: s1 decided on Monday for a slot behind Tuesday's close, s2 and s3 decided on Tuesday."""
+    decided = [("s1", MONDAY), ("s2", TUESDAY), ("s3", TUESDAY)]
+    decisions = [
+        {"outcome": "send", "window_end": close, "treatment": {"send_id": send, "slot_at": BEHIND_THE_NEXT_CLOSE}}
+        for send, close in decided
+    ]
+    counts = release_counts(
+        frame(spark, DECISIONS, decisions),
+        frame(spark, SEND_QUEUE, queue),
+        frame(spark, WITHHELD_SENDS, withheld),
+        since=TUESDAY,
+    )
+    return release_identities(rows_of(counts)[0], erased_count=0)
+
+
+def queued(send: str) -> dict[str, Any]:
+    return {"send_id": send, "not_before_at": BEHIND_THE_NEXT_CLOSE}
+
+
+def test_a_slot_behind_the_next_close_breaks_no_identity(spark: SparkSession) -> None:
+    withheld = [{"send_id": "s3", "withheld_at": BEHIND_THE_NEXT_CLOSE}]
+
+    found = identities(spark, [queued("s1"), queued("s2")], withheld)
+
+    assert [one for one in found if not one.holds] == []
+    assert (found[0].expected, found[0].found) == (2, 2)
+
+
+def test_a_doubled_and_an_undecided_queue_row_break_an_identity_each(spark: SparkSession) -> None:
+    found = identities(spark, [queued("s2"), queued("s2"), queued("stray")], [])
+
+    broken = {one.name: (one.expected, one.found) for one in found if not one.holds}
+    assert broken == {
+        "decided sends = queued + withheld + waiting": (2, 3),
+        "queue rows = distinct send ids": (2, 1),
+        "queued without a decision = 0": (0, 1),
+    }
