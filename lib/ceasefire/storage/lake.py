@@ -54,7 +54,9 @@ class Lake:
 
     def path(self, *parts: str) -> str:
         """Where something of the brand lies."""
-        return "/".join((self.root.rstrip("/"), self.brand, *parts))
+        # Delta takes a relative path for the name of a table in a catalogue.
+        root = self.root if self.local_folder is None else str(Path(self.root).absolute())
+        return "/".join((root.rstrip("/"), self.brand, *parts))
 
     @property
     def local_folder(self) -> Path | None:

@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ceasefire.cli.main import exit_code_of
+from ceasefire.storage.lake import Lake
 from small_brand import FILES, write_brand, write_events
 
 HOSTILE_RULES = {
@@ -156,3 +158,11 @@ def test_a_machine_that_lacks_something_is_told_what_to_do(
         assert part.format(tmp=tmp_path) in done.stderr
     assert "Traceback" not in done.stderr
     assert "\tat " not in done.stderr
+
+
+def test_a_relative_root_names_the_folder_it_names_in_a_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    no_session: Any = None
+
+    assert Lake(no_session, "lake", "corner").path("events") == f"{tmp_path}/lake/corner/events"
+    assert Lake(no_session, "s3://bucket/lake", "corner").path("events") == "s3://bucket/lake/corner/events"
