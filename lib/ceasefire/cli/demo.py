@@ -94,19 +94,20 @@ def _tell(report: DemoReport, before: Mapping[datetime, Crossfire], at_work: Bra
     say("Households and purchases are real; channels, consents, addresses, costs and uplifts are ours.\n")
     say_table(
         "Before: several campaigns want one household on one day. After: one message or silence.",
-        ("day", "in crossfire", "decided", "sent", "withheld", "silent", "greedy", "priority", "gain"),
+        ("day", "crossfire", "decided", "queued", "withheld", "silent", "greedy", "priority", "gain"),
         [_window_row(window, before[window["window_end"]], zone) for window in report.windows],
     )
     say(f"\nMost messages for one household on one day, after: {report.most_messages_a_day}")
-    say("(greedy and priority: what the chosen messages are expected to be worth, on the same candidates)\n")
+    say("(crossfire: households that two or more campaigns want on that day; greedy and priority: what the")
+    say("messages chosen by value, and by a fixed order of campaigns, are expected to be worth in dollars)\n")
     say_table("Send queues", ("channel", "sends"), list(report.queue_sizes.items()))
     say()
-    reasons = [(WORDS[reason], reason, count) for reason, count in report.losses.items()]
-    say_table("Why the other candidates lost", ("reason", "code", "candidates"), reasons)
+    reasons = [(count, reason, WORDS[reason]) for reason, count in report.losses.items()]
+    say_table("Why the other candidates lost", ("candidates", "reason", "in words"), reasons)
     if report.withheld:
         say()
-        stopped = [(WORDS[reason], reason, count) for reason, count in report.withheld.items()]
-        say_table("Why decided sends were withheld at the last check", ("reason", "code", "sends"), stopped)
+        stopped = [(count, reason, WORDS[reason]) for reason, count in report.withheld.items()]
+        say_table("Why decided sends were withheld at the last check", ("sends", "reason", "in words"), stopped)
     _tell_story(report, zone)
     say(f"\nWritten to {folder}:")
     say(f"  {folder}/{BRAND}/queues/<channel>.jsonl   one file for each channel")
@@ -122,7 +123,7 @@ def _window_row(window: dict[str, Any], before: Crossfire, zone: str) -> tuple[A
     greedy, priority = (window["value_by_policy_micros"][policy.value] for policy in (Policy.GREEDY, Policy.PRIORITY))
     gain = f"{(greedy / priority - 1):+.1%}" if priority else "-"
     return (
-        window["window_end"].astimezone(ZoneInfo(zone)).strftime("%a %Y-%m-%d"),
+        window["window_end"].astimezone(ZoneInfo(zone)).strftime("%a %m-%d"),
         before.in_crossfire,
         window["sends"],
         window["queued"],

@@ -17,11 +17,13 @@ from rich.table import Table
 from ceasefire.pipelines.run import Progress
 
 WIDE_TABLE_COLUMNS = 8
+PIPE_COLUMNS = 160
 
 
 def results() -> Console:
-    """Where results go; not coloured and not wrapped in a pipe."""
-    return Console(soft_wrap=True, highlight=False)
+    """Where results go; as wide as the terminal, and in a pipe wide enough for every table."""
+    width = None if sys.stdout.isatty() else PIPE_COLUMNS
+    return Console(soft_wrap=True, highlight=False, width=width)
 
 
 @contextmanager
@@ -50,7 +52,7 @@ def say_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]])
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
     for number, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[number], int | float | Decimal) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     results().print(table)

