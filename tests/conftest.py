@@ -13,7 +13,6 @@ from ceasefire.runtime.session import local_session, quiet_stop
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """The session of the whole test run, as the program itself builds it."""
-    # A test's session lives for minutes: optimising the JVM's code takes a third of its time and pays back less.
-    session = local_session("tests", {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1"})
+    session = local_session("tests", {})
     yield session
     quiet_stop(session)

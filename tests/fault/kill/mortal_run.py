@@ -28,7 +28,7 @@ def main(folder: Path, deaths: Path) -> None:
                 deaths.write_text(json.dumps([*died_at, write.table]), "utf-8")
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    spark = local_session("mortal", {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1"})
+    spark = local_session("mortal", {})
     run_small_brand(spark, folder, die_once)
     quiet_stop(spark)
 
