@@ -94,7 +94,7 @@ def _tell(report: DemoReport, before: Mapping[datetime, Crossfire], at_work: Bra
     say("Households and purchases are real; channels, consents, addresses, costs and uplifts are ours.\n")
     say_table(
         "Before: several campaigns want one household on one day. After: one message or silence.",
-        ("day", "crossfire", "decided", "queued", "withheld", "silent", "greedy", "priority", "gain"),
+        ("day", "crossfire", "queued", "withheld", "silent", "greedy", "priority", "gain"),
         [_window_row(window, before[window["window_end"]], zone) for window in report.windows],
     )
     say(f"\nMost messages for one household on one day, after: {report.most_messages_a_day}")
@@ -125,7 +125,6 @@ def _window_row(window: dict[str, Any], before: Crossfire, zone: str) -> tuple[A
     return (
         window["window_end"].astimezone(ZoneInfo(zone)).strftime("%a %m-%d"),
         before.in_crossfire,
-        window["sends"],
         window["queued"],
         window["withheld"],
         window["silent"],
