@@ -11,8 +11,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from ceasefire.arbitration.ledger import commitments
-from ceasefire.pipelines.decision_pass import PASS_SCHEMA, SENT_COLUMNS, listed_customers
+from ceasefire.arbitration.ledger import SENT_COLUMNS, commitments
+from ceasefire.pipelines.decision_pass import PASS_SCHEMA, listed_customers
 from ceasefire.pipelines.workspace import BrandAtWork
 from ceasefire.tables import DECISIONS, WITHHELD_SENDS, DeltaTable
 from unit.pipelines.shop import CLOSE, NOBODY_ORDERED, customers, pass_over, settled, window_from

@@ -9,6 +9,9 @@ from pyspark.sql import functions as F
 
 from ceasefire.vocabulary import Outcome
 
+SENT_COLUMNS = ("sent_campaign", "sent_channel", "sent_class", "sent_slot_at", "sent_duration")
+"""What is told of a customer's commitments: lists of one length."""
+
 
 def commitments(decisions: DataFrame, withheld: DataFrame, since: datetime, before: datetime) -> DataFrame:
     """One row for each customer with a send that is decided and not withheld, whether released yet or not.
@@ -20,7 +23,7 @@ def commitments(decisions: DataFrame, withheld: DataFrame, since: datetime, befo
         before: the close that is being decided; a repetition must not see its own decisions.
 
     Returns:
-        customer_id, and lists of one length: sent_campaign, sent_channel, sent_class, sent_slot_at, sent_duration.
+        customer_id, and the SENT_COLUMNS.
     """
     sent = decisions.where(
         (F.col("outcome") == Outcome.SEND.value)
@@ -39,5 +42,4 @@ def commitments(decisions: DataFrame, withheld: DataFrame, since: datetime, befo
     )
     kept = sent.join(withheld.select("send_id"), on="send_id", how="left_anti")
     nested = kept.groupBy("customer_id").agg(F.sort_array(F.collect_list("send")).alias("sends"))
-    names = ("sent_campaign", "sent_channel", "sent_class", "sent_slot_at", "sent_duration")
-    return nested.select("customer_id", *(F.col(f"sends.{name}").alias(name) for name in names))
+    return nested.select("customer_id", *(F.col(f"sends.{name}").alias(name) for name in SENT_COLUMNS))

@@ -13,7 +13,7 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError  # typer n
 
 from ceasefire.cli.demo import play_demo
 from ceasefire.cli.output import complain, local_text, progress, results, say_json, say_records
-from ceasefire.cli.workspaces import existing_root, instant, open_workspace, session_for
+from ceasefire.cli.workspaces import instant, open_workspace, session_for
 from ceasefire.errors import CeasefireError, EnvironmentMissingError, UsageError
 from ceasefire.ids import customer_id
 from ceasefire.pipelines.explain import explain as explain_decision
@@ -130,7 +130,6 @@ def explain(
     """
     moment = instant(at, "--at")
     with progress("starting Spark"), open_workspace(conf, root) as workspace:
-        existing_root(root, workspace.lake.brand)
         explanation = explain_decision(workspace, customer, moment)
     if as_json:
         say_json(explanation.as_data())
@@ -153,7 +152,6 @@ def show(
     if table not in known:
         raise UsageError(f"no table {table}, allowed: {', '.join(known)}")
     with progress("starting Spark"), open_workspace(conf, root) as workspace:
-        existing_root(root, workspace.lake.brand)
         pseudonym = None if customer is None else customer_id(workspace.at_work.key, customer)
         rows = show_rows(workspace.lake, known[table], pseudonym, limit)
     if as_json:

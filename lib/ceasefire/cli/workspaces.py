@@ -17,8 +17,13 @@ from ceasefire.storage.lake import Lake
 
 @contextmanager
 def open_workspace(conf: Path, root: str) -> Iterator[Workspace]:
-    """The brand of a folder on its tables under a root, with a session that ends with the command."""
+    """The brand of a folder on the tables that a run left under a root, for commands that only read.
+
+    Raises:
+        UsageError: there is nothing of this brand; said before Spark is started.
+    """
     at_work = load_brand(conf, os.environ)
+    _require_tables(root, at_work.brand.settings.brand)
     with session_for(at_work, root) as workspace:
         yield workspace
 
@@ -50,12 +55,6 @@ def instant(text: str | None, option: str) -> datetime | None:
     return parsed
 
 
-def existing_root(root: str, brand: str) -> str:
-    """A root that commands which only read can read.
-
-    Raises:
-        UsageError: there is nothing of this brand.
-    """
+def _require_tables(root: str, brand: str) -> None:
     if "://" not in root and not Path(root, brand).is_dir():
         raise UsageError(f"no tables of brand {brand} in {root}; --root names the folder that `ceasefire run` wrote to")
-    return root

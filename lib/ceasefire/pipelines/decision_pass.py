@@ -57,9 +57,6 @@ PASS_SCHEMA = pa.schema(
 )
 """One row for each customer; the candidate columns are lists of one length."""
 
-SENT_COLUMNS = ("sent_campaign", "sent_channel", "sent_class", "sent_slot_at", "sent_duration")
-"""What the pass is told of a customer's commitments, beside `window_features`: lists of one length."""
-
 
 @dataclass(frozen=True)
 class DecisionPass:

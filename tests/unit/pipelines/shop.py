@@ -10,9 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from ceasefire.arbitration.ledger import SENT_COLUMNS
 from ceasefire.config.bundle import Bundle
 from ceasefire.config.units import instant_micros
-from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, PASS_SCHEMA, SENT_COLUMNS, DecisionPass
+from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, PASS_SCHEMA, DecisionPass
 from ceasefire.pipelines.settlement import Window, decision_rows, settle_window, window_of
 from ceasefire.pipelines.workspace import BrandAtWork, load_pinned_brand
 from ceasefire.vocabulary import Policy
