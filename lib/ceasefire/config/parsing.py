@@ -14,6 +14,7 @@ from ruamel.yaml.composer import Composer, ComposerError
 from ruamel.yaml.constructor import ConstructorError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, ScalarEvent
+from ruamel.yaml.nodes import MappingNode
 from ruamel.yaml.reader import ReaderError
 
 from ceasefire.errors import Problem
@@ -63,6 +64,9 @@ class _PlainComposer(Composer):
             self._refuse("tags are not supported, leave it out")
         if self.depth >= MAX_DEPTH:
             self._refuse("nested too deeply")
+        is_key = isinstance(parent, MappingNode) and index is None
+        if is_key and not isinstance(event, ScalarEvent):
+            self._refuse("a key is text, not a list or further keys")
         if isinstance(event, ScalarEvent) and _has_half_a_character(event.value):
             self._refuse("half of a surrogate pair is no character")
         return super().compose_node(parent, index)
