@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from ceasefire.tables import ALL_TABLES
 
 BRAND = "corner"
 FIRST_CLOSE = datetime(2026, 3, 2, 6, tzinfo=UTC)
-LAST_CLOSE = datetime(2026, 3, 4, 6, tzinfo=UTC)
+SECOND_CLOSE = datetime(2026, 3, 3, 6, tzinfo=UTC)
 WALL = datetime(2026, 3, 10, tzinfo=UTC)
 
 FILES = {
@@ -91,6 +92,15 @@ campaigns:
 }
 
 
+@dataclass(frozen=True)
+class Undisturbed:
+    """A run that nothing disturbed: where it ran, how many windows it settled, what it left in each table."""
+
+    folder: Path
+    window_count: int
+    fingerprints: dict[str, tuple[int, str]]
+
+
 def write_brand(folder: Path) -> Path:
     """The brand's folder."""
     for name, text in FILES.items():
@@ -117,13 +127,13 @@ def write_events(folder: Path) -> Path:
 def run_small_brand(
     spark: SparkSession, folder: Path, observe: Callable[[Write], None] = unobserved
 ) -> tuple[Workspace, Ran]:
-    """Run its three windows under folder/lake, from folder/conf and folder/events, which are made if need be."""
+    """Run its first two windows under folder/lake, from folder/conf and folder/events, which are made if need be."""
     if not (folder / "conf").exists():
         write_brand(folder / "conf")
         write_events(folder / "events")
     at_work = load_brand(folder / "conf", {})
     workspace = Workspace(Lake(spark, str(folder / "lake"), BRAND, observe=observe), at_work, FixedClock(WALL))
-    return workspace, run(workspace, str(folder / "events"), FIRST_CLOSE, LAST_CLOSE, lambda what: None)
+    return workspace, run(workspace, str(folder / "events"), FIRST_CLOSE, SECOND_CLOSE, lambda what: None)
 
 
 def fingerprints(lake: Lake) -> dict[str, tuple[int, str]]:

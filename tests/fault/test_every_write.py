@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from ceasefire.storage.lake import Write
 from ceasefire.tables import ALL_TABLES
-from small_brand import fingerprints, run_small_brand
+from small_brand import Undisturbed, fingerprints, run_small_brand
 
 MAX_STARTS = 30
 
@@ -30,11 +30,10 @@ class Interrupter:
             raise PowerCutError(write.table)
 
 
-def test_a_run_cut_at_every_write_in_turn_ends_like_an_undisturbed_one(spark: SparkSession, tmp_path: Path) -> None:
-    # given a run that nothing disturbs
-    undisturbed, _ = run_small_brand(spark, tmp_path / "undisturbed")
-
-    # when another is cut after the first write to each table, and started again each time
+def test_a_run_cut_at_every_write_in_turn_ends_like_an_undisturbed_one(
+    spark: SparkSession, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    # when a run is cut after the first write to each table, and started again each time
     power_cuts = Interrupter()
     for _ in range(MAX_STARTS):
         try:
@@ -48,17 +47,14 @@ def test_a_run_cut_at_every_write_in_turn_ends_like_an_undisturbed_one(spark: Sp
     # then every table was cut at
     assert sorted(power_cuts.cut_after) == sorted(table.name for table in ALL_TABLES)
     # and nothing is lost, nothing doubled
-    expected, found = fingerprints(undisturbed.lake), fingerprints(disturbed.lake)
+    expected, found = undisturbed.fingerprints, fingerprints(disturbed.lake)
     assert {name: count for name, (count, _) in found.items()} == {name: count for name, (count, _) in expected.items()}
     assert found == expected
 
 
-def test_running_again_into_the_same_root_adds_nothing(spark: SparkSession, tmp_path: Path) -> None:
-    workspace, first = run_small_brand(spark, tmp_path)
-    before = fingerprints(workspace.lake)
+def test_running_again_into_the_same_root_adds_nothing(spark: SparkSession, undisturbed: Undisturbed) -> None:
+    workspace, again = run_small_brand(spark, undisturbed.folder)
 
-    workspace, again = run_small_brand(spark, tmp_path)
-
-    assert len(first.closes) == 3
+    assert undisturbed.window_count == 2
     assert again.closes == ()
-    assert fingerprints(workspace.lake) == before
+    assert fingerprints(workspace.lake) == undisturbed.fingerprints

@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from ceasefire.storage.lake import Lake
 from ceasefire.tables import ALL_TABLES
-from small_brand import fingerprints, run_small_brand
+from small_brand import BRAND, Undisturbed, fingerprints
 
 KILLED = -9
 MAX_STARTS = 40
@@ -19,11 +19,8 @@ TESTS = Path(__file__).parents[2]
 
 
 def test_a_run_killed_after_every_write_in_turn_ends_like_an_undisturbed_one(
-    spark: SparkSession, tmp_path: Path
+    spark: SparkSession, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    # given a run that nothing disturbs
-    undisturbed, _ = run_small_brand(spark, tmp_path / "undisturbed")
-
     # when processes are killed, each after the first write to a table that none was killed after before
     deaths = tmp_path / "deaths.json"
     deaths.write_text("[]", "utf-8")
@@ -37,5 +34,5 @@ def test_a_run_killed_after_every_write_in_turn_ends_like_an_undisturbed_one(
     assert sorted(json.loads(deaths.read_text("utf-8"))) == sorted(table.name for table in ALL_TABLES)
     assert ends.count(KILLED) == len(ALL_TABLES)
     # and nothing is lost, nothing doubled
-    disturbed = Lake(spark, str(tmp_path / "disturbed" / "lake"), undisturbed.lake.brand)
-    assert fingerprints(disturbed) == fingerprints(undisturbed.lake)
+    disturbed = Lake(spark, str(tmp_path / "disturbed" / "lake"), BRAND)
+    assert fingerprints(disturbed) == undisturbed.fingerprints
