@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ceasefire.cli.output import local_text, progress, results, say_json, say_table
+from ceasefire.cli.output import local_text, program, progress, results, say_json, say_table
 from ceasefire.cli.workspaces import session_for
 from ceasefire.config.schedule import clock_hour_at
 from ceasefire.config.units import MICROS_PER_MINOR, instant_of
@@ -60,7 +60,7 @@ def play_demo(root: str, data: Path | None, windows: int, brand: str, as_json: b
     if as_json:
         say_json(_as_data(report, before))
     else:
-        _tell(report, before, at_work, folder)
+        _tell(report, before, at_work, folder, data)
 
 
 def _close(at_work: BrandAtWork, day: date) -> datetime:
@@ -84,7 +84,9 @@ def _as_data(report: DemoReport, before: Mapping[datetime, Crossfire]) -> dict[s
     }
 
 
-def _tell(report: DemoReport, before: Mapping[datetime, Crossfire], at_work: BrandAtWork, folder: Path) -> None:
+def _tell(
+    report: DemoReport, before: Mapping[datetime, Crossfire], at_work: BrandAtWork, folder: Path, data: Path | None
+) -> None:
     say, zone = results().print, at_work.brand.settings.time_zone
     customers = max((window["customers"] for window in report.windows), default=0)
     say(
@@ -113,10 +115,12 @@ def _tell(report: DemoReport, before: Mapping[datetime, Crossfire], at_work: Bra
     say(f"  {folder}/{BRAND}/queues/<channel>.jsonl   one file for each channel")
     say(f"  {folder}/{BRAND}/<table>                  the tables, in Delta")
     say(f"  {folder}/conf                             the brand's configuration")
+    tables = f"--conf {folder}/conf --root {folder}"
+    more = f"--root {folder} --windows {len(report.windows) + 1}" + (f" --data {data}" if data else "")
     say("\nTry next:")
-    say(f"  ceasefire explain --conf {folder}/conf --root {folder} --customer {report.household}")
-    say(f"  ceasefire show withheld_sends --conf {folder}/conf --root {folder}")
-    say(f"  ceasefire demo --root {folder} --windows {len(report.windows) + 1}")
+    say(f"  {program()} explain {tables} --customer {report.household}")
+    say(f"  {program()} show withheld_sends {tables}")
+    say(f"  {program()} demo {more}")
 
 
 def _window_row(window: dict[str, Any], before: Crossfire, zone: str) -> tuple[Any, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +26,11 @@ def results() -> Console:
     """Where results go; as wide as the terminal, and in a pipe wide enough for every table."""
     width = None if sys.stdout.isatty() else PIPE_COLUMNS
     return Console(soft_wrap=True, highlight=False, width=width)
+
+
+def program() -> str:
+    """What to type to run this program again from here: its name if the shell finds it, else its path."""
+    return "ceasefire" if shutil.which("ceasefire") else os.path.relpath(sys.argv[0])
 
 
 @contextmanager
