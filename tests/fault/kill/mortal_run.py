@@ -15,18 +15,22 @@ from ceasefire.runtime.session import local_session, quiet_stop
 from ceasefire.storage.lake import Write
 from small_brand import run_small_brand
 
-ONE_DEATH_ONLY = threading.Lock()
+ONE_WRITE_AT_A_TIME = threading.Lock()
+"""Held during each write: a death must not fall into the middle of another one, which would then be no death's own."""
 
 
 def main(folder: Path, deaths: Path) -> None:
     """Run, or die on the way; `deaths` remembers the tables."""
 
     def die_once(write: Write) -> None:
-        with ONE_DEATH_ONLY:
-            died_at = json.loads(deaths.read_text("utf-8"))
-            if write.done and write.table not in died_at:
-                deaths.write_text(json.dumps([*died_at, write.table]), "utf-8")
-                os.kill(os.getpid(), signal.SIGKILL)
+        if not write.done:
+            ONE_WRITE_AT_A_TIME.acquire()
+            return
+        died_at = json.loads(deaths.read_text("utf-8"))
+        if write.table not in died_at:
+            deaths.write_text(json.dumps([*died_at, write.table]), "utf-8")
+            os.kill(os.getpid(), signal.SIGKILL)
+        ONE_WRITE_AT_A_TIME.release()
 
     spark = local_session("mortal", {})
     run_small_brand(spark, folder, die_once)
