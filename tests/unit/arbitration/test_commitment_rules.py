@@ -199,7 +199,7 @@ def days_or_hours_reach(one: Send, other: Send) -> bool:
 
 
 @given(some_sends, some_sends, st.sampled_from(["all", "channel", "none"]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_locks_agree_with_looking_at_every_pair(candidates: list[Send], commitments: list[Send], lock: Lock) -> None:
     expected = [
         any(
@@ -218,7 +218,7 @@ def test_locks_agree_with_looking_at_every_pair(candidates: list[Send], commitme
 
 
 @given(some_sends, some_sends, st.integers(1, 3), st.sampled_from([(1, True), (3, True), (24 * HOUR, False)]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_reentry_agrees_with_counting_one_by_one(
     candidates: list[Send], commitments: list[Send], max_count: int, span: tuple[int, bool]
 ) -> None:

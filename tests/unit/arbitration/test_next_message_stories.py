@@ -269,7 +269,7 @@ def test_a_campaign_begins_on_its_first_date_by_the_customers_own_calendar() -> 
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_decisions_depend_neither_on_the_order_of_customers_nor_on_how_they_are_partitioned(
     data: st.DataObject,
 ) -> None:

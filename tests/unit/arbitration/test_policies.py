@@ -143,7 +143,7 @@ def test_the_capacities_that_were_given_are_not_changed() -> None:
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_settling_at_once_is_the_same_as_walking_one_by_one(data: st.DataObject) -> None:
     m, customers = data.draw(st.integers(0, 40)), data.draw(st.integers(1, 12))
     channels, campaigns = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 4))
@@ -218,7 +218,7 @@ def test_ties_fall_differently_in_each_window_and_the_same_in_a_rerun() -> None:
 
 
 @given(st.permutations(range(12)), st.permutations(range(4)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_shuffled_rows_and_customers_leave_the_same_winners(rows: list[int], renumbered: list[int]) -> None:
     # given four customers with three campaigns each, all worth the same, and room for two
     ids = ["ann", "bob", "cyd", "dan"]
@@ -262,7 +262,7 @@ def test_nobody_without_a_candidate_falls_between_the_cracks() -> None:
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 7), st.integers(-3, 3)), max_size=20),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_silence_reasons_agree_with_looking_at_each_customers_candidates(rows: list[tuple[int, int, int]]) -> None:
     owner, reason, value = (np.array([row[part] for row in rows], np.int64) for part in range(3))
 

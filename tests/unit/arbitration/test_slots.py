@@ -81,7 +81,7 @@ def test_a_day_that_a_zone_leaves_out_has_no_slots() -> None:
     first=st.integers(0, 23),
     length=st.integers(1, 24),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_slot_is_what_walking_the_clock_by_quarter_hours_finds(
     where: tuple[str, str], minutes: int, micros: int, first: int, length: int
 ) -> None:
@@ -148,7 +148,7 @@ def test_one_instant_is_two_dates_on_two_clocks() -> None:
         max_size=30,
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_local_dates_are_those_of_the_zones_own_calendar(rows: list[tuple[str, int]]) -> None:
     zones = sorted(CHANGES)
     instants = np.array([instant for _, instant in rows], np.int64)

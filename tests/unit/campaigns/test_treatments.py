@@ -166,7 +166,7 @@ def test_without_customers_or_campaigns_there_is_no_treatment() -> None:
 
 
 @given(st.data())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_customers_get_the_same_treatments_whoever_else_is_in_their_batch(data: st.DataObject) -> None:
     campaigns = [
         campaign("a", ("a1", "email", "pt"), ("a2", "sms", None), channels=("email", "sms")),

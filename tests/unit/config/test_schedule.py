@@ -121,7 +121,7 @@ def test_days_are_numbered_from_1970(day: date, number: int) -> None:
     after=st.integers(-4 * 96, 4 * 96),
     length=st.integers(0, 5 * 96),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_closes_are_the_first_quarter_hours_at_which_the_clock_reaches_the_hour(
     zone: str, hour: int, start: datetime, after: int, length: int
 ) -> None:

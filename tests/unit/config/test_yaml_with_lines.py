@@ -118,7 +118,7 @@ SNIPPETS = (*"\n{}[]'|>#1&*", "a: ", "- ", "  ", "!!set ", "!x ", "? ", "null", 
 
 
 @given(st.text(max_size=40) | st.lists(st.sampled_from(SNIPPETS), max_size=12).map("".join))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_text_makes_the_reader_of_a_brand_folder_fail(text: str) -> None:
     for file in FILES:
         brand, problems = parse_bundle(Bundle(FILES | {file: text}, {}))

@@ -247,14 +247,14 @@ def sources_in_two_orders(draw: st.DrawFn) -> tuple[Source, Source]:
     return one, other
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sources_in_two_orders())
 def test_the_order_of_rows_in_the_files_changes_no_event(both: tuple[Source, Source]) -> None:
     one, other = both
     assert list(events(one)) == list(events(other))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sources_in_two_orders())
 def test_repeated_rows_keep_their_own_events_under_their_own_ids(both: tuple[Source, Source]) -> None:
     source, _ = both
@@ -264,7 +264,7 @@ def test_repeated_rows_keep_their_own_events_under_their_own_ids(both: tuple[Sou
     assert len(of_type(all_events, "converted")) == len(source.redemptions)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sources_in_two_orders())
 def test_every_household_registers_once_and_before_everything_else(both: tuple[Source, Source]) -> None:
     source, _ = both

@@ -55,7 +55,7 @@ def values_of(features: list[Feature], history: pa.RecordBatch, as_of: int = AS_
     return {name: column.to_pylist() for name, column in compile_features(features).values(history, as_of).items()}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(few_events.flatmap(in_two_orders), few_settings.flatmap(in_two_orders))
 def test_the_order_of_events_changes_no_feature(
     made: tuple[list[Event], list[Event]], said: tuple[list[Setting], list[Setting]]
@@ -64,7 +64,7 @@ def test_the_order_of_events_changes_no_feature(
     assert PROGRAM.values(one_way, AS_OF) == PROGRAM.values(other_way, AS_OF)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(few_events, few_settings)
 def test_how_customers_are_cut_into_batches_changes_no_feature(made: list[Event], said: list[Setting]) -> None:
     whole = pack(CUSTOMERS, made, said)
@@ -74,7 +74,7 @@ def test_how_customers_are_cut_into_batches_changes_no_feature(made: list[Event]
         assert pa.concat_arrays([part[name] for part in parts]) == column
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(few_events, few_settings, few_events)
 def test_events_at_or_past_as_of_change_no_feature(made: list[Event], said: list[Setting], later: list[Event]) -> None:
     # given the same events, and others that the close must not know of

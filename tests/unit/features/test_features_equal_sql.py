@@ -63,7 +63,7 @@ profile_settings = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(events)
 def test_every_feature_of_a_few_events_equals_sql(few: list[Event]) -> None:
     assert_equals_sql(CUSTOMERS, few)
@@ -75,7 +75,7 @@ def test_every_feature_of_a_random_stream_equals_sql(seed: int) -> None:
     assert_equals_sql(customers, random_events(np.random.default_rng(seed), customers[:-1], 2_000))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(profile_settings)
 def test_every_profile_feature_equals_sql(made: list[Setting]) -> None:
     features = [profile_feature(f"p{number}", name) for number, name in enumerate(PROFILE_NAMES)]

@@ -309,7 +309,7 @@ def test_a_brand_without_segments_can_write_to_everybody() -> None:
 
 
 @given(st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_customers_candidates_do_not_depend_on_who_else_is_in_the_batch(data: st.DataObject) -> None:
     # given nine customers of three zones, some of them new, some locked, some on a list
     at_work = shop(

@@ -270,7 +270,7 @@ def test_only_what_has_a_capacity_is_counted_against_one() -> None:
 
 
 @given(st.permutations(range(8)), st.sampled_from(["greedy", "priority"]))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_equals_are_told_apart_alike_in_whatever_order_customers_come(order: list[int], policy: str) -> None:
     # given eight customers who are worth the same in fours, and room for three
     at_work = shop([WELCOME | {"capacity": {"per_window": 2}}, BIRTHDAY_OFFER | {"capacity": {"per_window": 1}}])

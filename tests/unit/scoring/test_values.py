@@ -131,7 +131,7 @@ def test_a_campaign_without_a_model_counts_with_its_prior_and_says_so() -> None:
         max_size=20,
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_values_agree_with_exact_fractions_to_the_last_unit_but_one(rows: list[tuple[float, int, int]]) -> None:
     uplift, outcome, cost = (np.array(column) for column in zip(*rows, strict=True))
 
@@ -142,7 +142,7 @@ def test_values_agree_with_exact_fractions_to_the_last_unit_but_one(rows: list[t
 
 
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=20), st.integers(0, 20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_values_do_not_depend_on_the_batch_they_are_worked_out_in(uplifts: list[float], cut: int) -> None:
     uplift = np.array(uplifts)
     outcome, cost = np.arange(len(uplift)) * 12345, np.full(len(uplift), 7)

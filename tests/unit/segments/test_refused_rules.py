@@ -192,7 +192,7 @@ WORDS = (
 WORD = st.sampled_from(WORDS.split())
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(WORD, max_size=25).map(" ".join) | st.lists(WORD, max_size=12).map("".join) | st.text(max_size=40))
 def test_no_text_makes_the_compiler_raise(text: str) -> None:
     for compiled, problems in (compile_rules([("s", text)], TYPES), compile_expressions([("s", text)], TYPES)):

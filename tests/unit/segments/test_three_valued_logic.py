@@ -121,7 +121,7 @@ RULE = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(RULE, min_size=1, max_size=6))
 def test_a_rule_holds_exactly_where_sql_says_true(texts: list[str]) -> None:
     program, problems = compile_rules([(str(number), text) for number, text in enumerate(texts)], TYPES)
@@ -131,7 +131,7 @@ def test_a_rule_holds_exactly_where_sql_says_true(texts: list[str]) -> None:
     assert program.memberships(COLUMNS, ROWS).tolist() == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(RULE)
 def test_a_criterion_is_true_false_or_unknown_exactly_as_its_text_is_in_sql(text: str) -> None:
     program, problems = compile_rules([("rule", text)], TYPES)
@@ -147,7 +147,7 @@ def test_a_criterion_is_true_false_or_unknown_exactly_as_its_text_is_in_sql(text
         assert truths.tolist() == [[-1 if truth is None else int(truth) for truth in column] for column in said]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(RULE)
 def test_whoever_satisfies_as_much_as_a_member_is_a_member(text: str) -> None:
     program, problems = compile_rules([("rule", text)], TYPES)
