@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from ceasefire.config.parsing import Declared, NotYet, refused
-from ceasefire.config.units import ClockHour, Hours, Money, Span, SpanOfTime, TimeZone, money_micros
+from ceasefire.config.units import ClockHour, Day, Hours, Money, Span, SpanOfTime, TimeZone, money_micros
 from ceasefire.vocabulary import MessageClass, Policy
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
@@ -87,6 +87,16 @@ class Release(Declared):
     mode: Annotated[Literal["live"], BeforeValidator(_not_shadow)] = "live"
 
 
+class UpliftTraining(Declared):
+    """What an uplift model learns from: the campaigns that name it and began on this local date or later.
+
+    `min_outcomes`: a group with fewer outcomes among its treated customers is not learnt.
+    """
+
+    campaigns_from: Day
+    min_outcomes: int = Field(default=30, ge=1, le=10**6, strict=True)
+
+
 class BrandSettings(Declared):
     """The whole of `brand.yaml`."""
 
@@ -102,6 +112,7 @@ class BrandSettings(Declared):
     pressure: Pressure = Pressure()
     policy: PolicyChoice = PolicyChoice()
     release: Release = Release()
+    models: dict[Identifier, UpliftTraining] = Field(default_factory=dict)
     express_on: NotYet = None
     history: NotYet = None
     holdout: NotYet = None

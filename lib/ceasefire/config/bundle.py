@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -38,17 +38,20 @@ class Bundle:
     Attributes:
         texts: YAML text by file name.
         lists: pseudonyms by list file, sorted, each once.
+        products: SHA-256 by list of products. No decision reads these lists, which can be long; training does.
     """
 
     texts: Mapping[str, str]
     lists: Mapping[str, tuple[str, ...]]
+    products: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def text(self) -> str:
         """Canonical JSON of the bundle."""
-        return json.dumps(
-            {"texts": dict(self.texts), "lists": {k: list(v) for k, v in self.lists.items()}}, sort_keys=True
-        )
+        lists = {name: list(ids) for name, ids in self.lists.items()}
+        parts: dict[str, Any] = {"texts": dict(self.texts), "lists": lists}
+        # Left out when empty, so that the name of a bundle without product lists is what it always was.
+        return json.dumps(parts | ({"products": dict(self.products)} if self.products else {}), sort_keys=True)
 
     @cached_property
     def hash(self) -> str:
@@ -59,7 +62,8 @@ class Bundle:
     def from_text(text: str) -> Bundle:
         """The bundle whose text this is."""
         data = json.loads(text)
-        return Bundle(data["texts"], {name: tuple(ids) for name, ids in data["lists"].items()})
+        lists = {name: tuple(ids) for name, ids in data["lists"].items()}
+        return Bundle(data["texts"], lists, data.get("products", {}))
 
 
 @dataclass(frozen=True)
@@ -112,13 +116,31 @@ def read_bundle(folder: Path, environment: Mapping[str, str]) -> tuple[Bundle, l
             problems.append(Problem(name, "cannot be read as UTF-8 text", shown(str(error))))
     natural_ids: dict[str, tuple[str, ...]] = {}
     for path in sorted(folder.glob("audiences/*.csv")):
-        ids, wrong = _read_list(path, path.relative_to(folder).as_posix())
+        ids, wrong = _read_list(path, path.relative_to(folder).as_posix(), "customer_id")
         natural_ids[path.relative_to(folder).as_posix()] = ids
+        problems.extend(wrong)
+    products: dict[str, str] = {}
+    for path in sorted(folder.glob("products/*.csv")):
+        name = path.relative_to(folder).as_posix()
+        ids, wrong = _read_list(path, name, "product_id")
+        products[name] = content_hash("\n".join(ids))
         problems.extend(wrong)
     key, wrong = _customer_key(texts.get(BRAND_FILE, ""), environment)
     problems.extend(wrong)
     lists = {name: tuple(sorted({customer_id(key, one) for one in ids})) for name, ids in natural_ids.items()}
-    return Bundle(texts, lists), problems
+    return Bundle(texts, lists, products), problems
+
+
+def read_products(folder: Path, bundle: Bundle, name: str) -> tuple[str, ...]:
+    """The products of a list, as they were when the bundle was read.
+
+    Raises:
+        UsageError: the list is gone, or has changed since.
+    """
+    ids, problems = _read_list(folder / name, name, "product_id")
+    if problems or content_hash("\n".join(ids)) != bundle.products[name]:
+        raise UsageError(f"{folder / name}: changed since it was read; start the command again")
+    return ids
 
 
 def parse_bundle(bundle: Bundle) -> tuple[Brand | None, list[Problem]]:
@@ -182,17 +204,17 @@ def _customer_key(text: str, environment: Mapping[str, str]) -> tuple[bytes, lis
     return (environment[name] if kind == "env" else name).encode(), []
 
 
-def _read_list(path: Path, name: str) -> tuple[tuple[str, ...], list[Problem]]:
+def _read_list(path: Path, name: str, column: str) -> tuple[tuple[str, ...], list[Problem]]:
     try:
         # Spreadsheets begin a UTF-8 file with a mark.
         rows = list(csv.reader(path.read_text("utf-8-sig").splitlines()))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         return (), [Problem(name, "cannot be read as CSV", shown(str(error)))]
-    if not rows or rows[0] != ["customer_id"]:
+    if not rows or rows[0] != [column]:
         got = ",".join(rows[0]) if rows else "an empty file"
-        return (), [Problem(f"{name}:1", "wrong header", shown(got), "one column, customer_id")]
+        return (), [Problem(f"{name}:1", "wrong header", shown(got), f"one column, {column}")]
     problems = [
-        Problem(f"{name}:{number}", "not one customer id", shown(",".join(row)))
+        Problem(f"{name}:{number}", f"not one {column.replace('_', ' ')}", shown(",".join(row)))
         for number, row in enumerate(rows[1:], start=2)
         if len(row) != 1 or not row[0].strip()
     ]
@@ -246,9 +268,9 @@ def _note_rule_place(
     item: Any, key: str, file: str, lines: Lines, at: tuple[str | int, ...], places: dict[tuple[str, str], str]
 ) -> None:
     # A rule's problems are shown where its text stands, not where its item begins.
-    for field in ("rule", "derived"):
-        if getattr(item, field, None) is not None:
-            places[key, item.id if field == "rule" else item.name] = where(file, lines, (*at, field))
+    for key_of_text in ("rule", "derived"):
+        if getattr(item, key_of_text, None) is not None:
+            places[key, item.id if key_of_text == "rule" else item.name] = where(file, lines, (*at, key_of_text))
 
 
 def _named(problem: Problem, key: str, raw: Any) -> Problem:
@@ -282,6 +304,10 @@ def _dangling(
                 report("audience names an unknown segment", segment, known_segments)
         if campaign.audience.list is not None and campaign.audience.list not in bundle.lists:
             report("audience names a missing list", campaign.audience.list, bundle.lists)
+        if campaign.outcome.products is not None and campaign.outcome.products not in bundle.products:
+            report("outcome names a missing list of products", campaign.outcome.products, bundle.products)
+        if campaign.uplift is not None and settings is not None and campaign.uplift.model not in settings.models:
+            report("uplift names a model that brand.yaml does not declare", campaign.uplift.model, settings.models)
         for channel in dict.fromkeys((*campaign.channels, *(variant.channel for variant in campaign.variants))):
             if settings is not None and channel not in settings.channels:
                 report("unknown channel", channel, settings.channels)

@@ -70,10 +70,18 @@ class Variant(Declared):
 
 
 class OutcomeSought(Declared):
-    """The event that a campaign wants to bring about."""
+    """The event that a campaign wants to bring about, of one of a list of products if one is given."""
 
     event: EventType
     within: SpanOfTime
+    products: str | None = None
+
+
+class LearntUplift(Declared):
+    """The model that says what the campaign changes, and the pool of campaigns that it counts to there."""
+
+    model: Identifier
+    group: Identifier
 
 
 class OutcomeValue(Declared):
@@ -115,6 +123,7 @@ class Campaign(Declared):
     outcome: OutcomeSought
     value: OutcomeValue
     prior_uplift: float = Field(ge=-1, le=1, strict=True)
+    uplift: LearntUplift | None = None
     capacity: Capacity | None = None
     about: EventFilter | None = None
     cancel_on: tuple[CancelOn, ...] = ()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ceasefire.config.bundle import Bundle, customer_key, parse_bundle, read_bundle
+from ceasefire.config.bundle import Bundle, customer_key, parse_bundle, read_bundle, read_products
 from ceasefire.errors import ConfigurationError, UsageError
 from unit.config.brand_texts import FILES, brand_of, with_change, write
 
@@ -181,3 +181,34 @@ def test_a_rule_is_placed_where_its_text_stands() -> None:
     assert places["segments", "buyers"] == "segments.yaml:3"
     assert places["campaigns", "thanks"] == "campaigns.yaml:2"
     assert places["features", "orders"] == "features.yaml:2"
+
+
+def test_a_list_of_products_counts_by_its_content_and_is_read_where_it_lies(tmp_path: Path) -> None:
+    # given a brand folder whose campaign looks for products of a list
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text.replace("event: order", "event: order_line, products: products/coats.csv"))
+    (tmp_path / "products").mkdir()
+    coats = tmp_path / "products" / "coats.csv"
+    coats.write_text("product_id\n17\n4\n")
+
+    bundle, problems = read_bundle(tmp_path, {})
+
+    assert problems == []
+    assert Bundle.from_text(bundle.text) == bundle
+    assert read_products(tmp_path, bundle, "products/coats.csv") == ("17", "4")
+    # and when it changes
+    coats.write_text("product_id\n17\n5\n")
+    assert read_bundle(tmp_path, {})[0].hash != bundle.hash
+    with pytest.raises(UsageError, match="changed since it was read"):
+        read_products(tmp_path, bundle, "products/coats.csv")
+
+
+def test_a_missing_list_of_products_and_an_undeclared_model_are_reported() -> None:
+    campaigns = FILES["campaigns.yaml"].replace("outcome: {event: order", "outcome: {event: order, products: p.csv")
+    campaigns += "    uplift: {model: coupons, group: wide}\n"
+
+    _, problems = parse_bundle(Bundle(FILES | {"campaigns.yaml": campaigns}, {}))
+
+    said = "\n".join(str(one) for one in problems)
+    assert "thanks: outcome names a missing list of products, got 'p.csv', allowed: none is declared" in said
+    assert "thanks: uplift names a model that brand.yaml does not declare, got 'coupons'" in said
