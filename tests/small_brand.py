@@ -15,7 +15,7 @@ from ceasefire.pipelines.run import Ran, run
 from ceasefire.pipelines.workspace import Workspace, load_brand
 from ceasefire.runtime.clock import FixedClock
 from ceasefire.storage.lake import Lake, Write, read_table, rows_of, unobserved
-from ceasefire.tables import ALL_TABLES
+from ceasefire.tables import ALL_TABLES, TRAINING_ROWS
 
 BRAND = "corner"
 FIRST_CLOSE = datetime(2026, 3, 2, 6, tzinfo=UTC)
@@ -99,6 +99,10 @@ class Undisturbed:
     folder: Path
     window_count: int
     fingerprints: dict[str, tuple[int, str]]
+
+
+RUN_TABLES = sorted({table.name for table in ALL_TABLES} - {TRAINING_ROWS.name})
+"""What a run writes to; training rows are written when a model is trained."""
 
 
 def write_brand(folder: Path) -> Path:

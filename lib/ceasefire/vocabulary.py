@@ -102,7 +102,7 @@ class Outcome(StrEnum):
 
 
 class LossReason(StrEnum):
-    """Why a candidate did not win. The first seven are the gates, in the order in which they are asked."""
+    """Why a candidate did not win. The first eight are the gates, in the order in which they are asked."""
 
     NOT_IN_AUDIENCE = "not_in_audience"
     OUTSIDE_DATES = "outside_dates"
@@ -110,6 +110,7 @@ class LossReason(StrEnum):
     NO_ADDRESS = "no_address"
     REENTRY_LIMIT = "reentry_limit"
     DURATION_LOCK = "duration_lock"
+    UPLIFT_UNKNOWN = "uplift_unknown"
     VALUE_NOT_POSITIVE = "value_not_positive"
     CAPACITY_FULL = "capacity_full"
     LOST_TO_BETTER = "lost_to_better"
@@ -124,9 +125,13 @@ class ValueBasis(StrEnum):
 
 
 class UpliftSource(StrEnum):
-    """Where a candidate's uplift comes from."""
+    """Where a candidate's uplift comes from: the campaign's prior, with the reason why, or a model."""
 
     PRIOR = "prior"
+    MODEL = "model"
+    PRIOR_NO_CHAMPION = "prior_no_champion"
+    PRIOR_GROUP_NOT_LEARNT = "prior_group_not_learnt"
+    PRIOR_MODEL_REFUSED = "prior_model_refused"
 
 
 class WithheldReason(StrEnum):

@@ -19,6 +19,7 @@ GATES: tuple[LossReason, ...] = (
     LossReason.NO_ADDRESS,
     LossReason.REENTRY_LIMIT,
     LossReason.DURATION_LOCK,
+    LossReason.UPLIFT_UNKNOWN,
     LossReason.VALUE_NOT_POSITIVE,
 )
 

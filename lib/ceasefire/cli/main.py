@@ -12,7 +12,8 @@ import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError  # typer names no base of its usage errors
 
 from ceasefire.cli.demo import play_demo
-from ceasefire.cli.output import complain, local_text, progress, results, say_json, say_records
+from ceasefire.cli.models import model_app
+from ceasefire.cli.output import complain, local_text, progress, refusal_lines, results, say_json, say_records
 from ceasefire.cli.workspaces import instant, open_workspace, session_for
 from ceasefire.errors import CeasefireError, EnvironmentMissingError, UsageError
 from ceasefire.ids import customer_id
@@ -32,6 +33,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(model_app, name="model")
 
 Conf = Annotated[Path, typer.Option("--conf", help="Brand folder: brand.yaml, features.yaml, …", show_default=False)]
 Root = Annotated[str, typer.Option("--root", help="Folder that holds the tables of all brands.", show_default=False)]
@@ -112,6 +114,8 @@ def run(
         say_json(rows)
     elif rows:
         say_records(rows)
+        for line in refusal_lines(rows):
+            complain(line)
     else:
         results().print("No window was due: nothing new to decide.")
 

@@ -65,6 +65,17 @@ def say_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]])
     results().print(table)
 
 
+def refusal_lines(windows: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each window and model whose campaigns' priors counted instead, with the reason."""
+    return [
+        f"{window['window_end'].isoformat()}: model {model['name']} was not used, priors counted instead: "
+        f"{model['detail']} ({model['refusal']})"
+        for window in windows
+        for model in window["models"]
+        if model["refusal"]
+    ]
+
+
 def say_records(rows: Sequence[dict[str, Any]]) -> None:
     """Rows as a table if it is narrow, else one column a line, a blank line between rows."""
     if rows and len(rows[0]) <= WIDE_TABLE_COLUMNS:

@@ -33,7 +33,8 @@ def session_for(at_work: BrandAtWork, root: str) -> Iterator[Workspace]:
     """A brand that is loaded already, with a session that ends with the command."""
     spark = local_session("ceasefire", {})
     try:
-        yield Workspace(Lake(spark, root, at_work.brand.settings.brand), at_work, WallClock())
+        lake = Lake(spark, root, at_work.brand.settings.brand)
+        yield Workspace(lake, at_work, WallClock(), os.environ.get("CEASEFIRE_TRACKING", ""))
     finally:
         quiet_stop(spark)
 

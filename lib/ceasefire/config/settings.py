@@ -22,6 +22,7 @@ class JobSettings(BaseSettings):
         conf: the brand's folder.
         events: folder or file of events; read by ingest alone.
         spark: Spark settings that win over ours.
+        tracking: address of an MLflow server; empty: models are registered under the root.
         once: end when the input is drained instead of going on for ever.
     """
 
@@ -31,6 +32,7 @@ class JobSettings(BaseSettings):
     conf: Path
     events: str = ""
     spark: dict[str, str] = {}
+    tracking: str = ""
     once: bool = False
 
 
@@ -42,7 +44,7 @@ def settings_from_args(argv: Sequence[str] | None, job: str) -> JobSettings:
         ConfigurationError: with every problem of it.
     """
     parser = argparse.ArgumentParser(prog=job)
-    parser.add_argument("--settings", type=Path, required=True, help="YAML file: root, conf, events, spark")
+    parser.add_argument("--settings", type=Path, required=True, help="YAML file: root, conf, events, spark, tracking")
     parser.add_argument("--once", action="store_true", help="end when the input is drained")
     arguments = parser.parse_args(argv)
     return read_settings(arguments.settings, arguments.once)
@@ -71,7 +73,7 @@ def read_settings(file: Path, once: bool) -> JobSettings:
                 where(str(file), lines, details["loc"]),
                 f"{'.'.join(str(part) for part in details['loc'])}: {details['msg'].lower()}",
                 "" if details["type"] == "missing" else shown(details["input"]),
-                "root, conf, events, spark",
+                "root, conf, events, spark, tracking",
             )
             for details in error.errors()
         ) from None

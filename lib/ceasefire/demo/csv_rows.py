@@ -113,15 +113,6 @@ def read_rows(
     return tuple(rows)
 
 
-def check_header(path: Path, columns: tuple[str, ...], problems: list[Problem]) -> None:
-    """Look whether a file is there and has these columns; what is wrong joins `problems`."""
-    try:
-        with gzip.open(path, "rt", encoding="utf-8", newline="") as text:
-            problems += _missing_columns(path, next(csv.reader(text), []), columns)
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
-        problems.append(_unreadable(path, error))
-
-
 def _missing_columns(path: Path, header: list[str], columns: tuple[str, ...]) -> list[Problem]:
     return [
         Problem(path.name, f"missing column {column}", ",".join(header) or "an empty file", ",".join(columns))

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from ceasefire.demo.csv_rows import BadValueError, Fields, Row, check_header, first_of, read_rows
+from ceasefire.demo.csv_rows import BadValueError, Fields, Row, first_of, read_rows
 from ceasefire.errors import Problem, UsageError
 
 PACKAGED_DATA = Path(__file__).parent / "data"
@@ -76,6 +76,13 @@ class Target(NamedTuple):
     household_id: str
 
 
+class CouponProduct(NamedTuple):
+    """One product that a coupon of a campaign is for; several coupons of a campaign can be for one product."""
+
+    campaign_id: str
+    product_id: str
+
+
 class CampaignDescription(NamedTuple):
     """One campaign: its type (A, B or C) and its local dates, both included."""
 
@@ -96,6 +103,7 @@ class Source:
         targets: which household was wanted by which campaign.
         demographics: what is known of a household, by household id; empty values are left out.
         categories: `department/category` slugs by product id.
+        coupon_products: by campaign id, the products that its coupons are for, in the order of their numbers.
     """
 
     lines: tuple[Line, ...]
@@ -104,6 +112,7 @@ class Source:
     targets: tuple[Target, ...]
     demographics: Mapping[str, Mapping[str, str]]
     categories: Mapping[str, str]
+    coupon_products: Mapping[str, tuple[str, ...]]
 
     def category(self, product_id: str) -> str:
         """The category path of a product; one that the list of products lacks is `unknown/unknown`."""
@@ -124,8 +133,7 @@ def read_source(folder: Path) -> Source:
     def rows_of(name: str, parse: Callable[[Fields], Row]) -> tuple[Row, ...]:
         return read_rows(folder / name, _FILES[name], parse, problems)
 
-    # coupons.csv.gz says which products a coupon is for, which no event needs: its header alone is checked.
-    check_header(folder / "coupons.csv.gz", _FILES["coupons.csv.gz"], problems)
+    coupons = rows_of("coupons.csv.gz", _coupon)
     lines = rows_of("transactions_sample.csv.gz", _line)
     redemptions = rows_of("coupon_redemptions.csv.gz", _redemption)
     descriptions = rows_of("campaign_descriptions.csv.gz", _description)
@@ -139,7 +147,7 @@ def read_source(folder: Path) -> Source:
         problems += _repeated("demographics.csv.gz", [("household", household) for household, _ in demographics])
         problems += _repeated("products.csv.gz", [("product", product) for product, _ in products])
         problems += _shared_baskets(lines)
-        problems += _unknown_campaigns(redemptions, targets, {row.campaign_id for row in descriptions})
+        problems += _unknown_campaigns(redemptions, targets, coupons, {row.campaign_id for row in descriptions})
     if problems:
         raise UsageError("\n".join(str(problem) for problem in problems))
     return Source(
@@ -149,6 +157,7 @@ def read_source(folder: Path) -> Source:
         targets=targets,
         demographics=dict(demographics),
         categories=dict(products),
+        coupon_products=_by_campaign(coupons),
     )
 
 
@@ -180,6 +189,17 @@ def _redemption(fields: Fields) -> Redemption:
         campaign_id=fields.whole_number("campaign_id"),
         on=fields.day("redemption_date"),
     )
+
+
+def _coupon(fields: Fields) -> CouponProduct:
+    return CouponProduct(fields.whole_number("campaign_id"), fields.whole_number("product_id"))
+
+
+def _by_campaign(coupons: tuple[CouponProduct, ...]) -> dict[str, tuple[str, ...]]:
+    products: dict[str, set[str]] = {}
+    for campaign_id, product_id in coupons:
+        products.setdefault(campaign_id, set()).add(product_id)
+    return {campaign_id: tuple(sorted(of_campaign, key=int)) for campaign_id, of_campaign in products.items()}
 
 
 def _description(fields: Fields) -> CampaignDescription:
@@ -230,9 +250,13 @@ def _shared_baskets(lines: tuple[Line, ...]) -> list[Problem]:
 
 
 def _unknown_campaigns(
-    redemptions: tuple[Redemption, ...], targets: tuple[Target, ...], known: set[str]
+    redemptions: tuple[Redemption, ...],
+    targets: tuple[Target, ...],
+    coupons: tuple[CouponProduct, ...],
+    known: set[str],
 ) -> Iterator[Problem]:
     named = {
+        "coupons.csv.gz": {coupon.campaign_id for coupon in coupons},
         "campaigns.csv.gz": {target.campaign_id for target in targets},
         "coupon_redemptions.csv.gz": {redemption.campaign_id for redemption in redemptions},
     }

@@ -20,6 +20,7 @@ from ceasefire.ids import content_hash
 from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, PASS_SCHEMA, DecisionPass, listed_customers
 from ceasefire.pipelines.features import epoch_minutes
 from ceasefire.pipelines.memberships import membership_changes
+from ceasefire.pipelines.models import models_in_use
 from ceasefire.pipelines.settlement import (
     Window,
     capacity_used,
@@ -32,6 +33,7 @@ from ceasefire.pipelines.settlement import (
 )
 from ceasefire.pipelines.streams import Follower, start_follower
 from ceasefire.pipelines.workspace import BrandAtWork, Workspace, load_pinned_brand
+from ceasefire.scoring.chosen_uplifts import ModelInUse
 from ceasefire.storage.lake import (
     append_once,
     follow_table,
@@ -44,6 +46,7 @@ from ceasefire.tables import (
     DECISION_RUNS,
     DECISIONS,
     MEMBERSHIP_TRANSITIONS,
+    MODEL_PIN,
     SEGMENT_MEMBERSHIPS,
     WINDOW_CLOSES,
     WINDOW_FEATURES,
@@ -62,6 +65,7 @@ class Pins:
     at_work: BrandAtWork
     ledger_version: int
     withheld_version: int
+    models: tuple[ModelInUse, ...]
 
 
 def start_decide(workspace: Workspace, once: bool) -> Follower:
@@ -106,7 +110,7 @@ def decide_window(workspace: Workspace, close: dict[str, Any]) -> None:
         "bundle_hash": pins.at_work.brand.bundle.hash,
         "bundle": pins.at_work.brand.bundle.text,
         "code_version": version("ceasefire"),
-        "models": [],
+        "models": [{name: getattr(one, name) for name in MODEL_PIN.names} for one in pins.models],
         "policy": policy.value,
         "customer_count": decisions.num_rows,
         "send_count": int((settlement.winner >= 0).sum()),
@@ -128,13 +132,14 @@ def _one_row(row: dict[str, Any]) -> pa.Table:
 
 def _pins(workspace: Workspace, run: list[dict[str, Any]]) -> Pins:
     if not run:
-        versions = [table_version(workspace.lake, one) for one in (DECISIONS, WITHHELD_SENDS)]
-        return Pins(workspace.at_work, *versions)
+        ledger, withheld = (table_version(workspace.lake, one) for one in (DECISIONS, WITHHELD_SENDS))
+        return Pins(workspace.at_work, ledger, withheld, models_in_use(workspace, workspace.brand, None))
     pinned = run[0]
     at_work = workspace.at_work
     if pinned["bundle_hash"] != at_work.brand.bundle.hash:
         at_work = load_pinned_brand(pinned["bundle"], at_work.key)
-    return Pins(at_work, pinned["ledger_version"], pinned["withheld_version"])
+    models = models_in_use(workspace, at_work.brand, pinned["models"])
+    return Pins(at_work, pinned["ledger_version"], pinned["withheld_version"], models)
 
 
 def _candidates(workspace: Workspace, close: dict[str, Any], pins: Pins) -> tuple[Window, pa.Table]:
@@ -146,6 +151,7 @@ def _candidates(workspace: Workspace, close: dict[str, Any], pins: Pins) -> tupl
         rules=at_work.programs.rules,
         ready_at=instant_micros(window_end) + brand.settings.decision_window.grace.micros,
         brand_mean_order_minor=float("nan") if mean is None else mean,
+        models=pins.models,
     )
     features = read_table(lake, WINDOW_FEATURES).where(F.col("window_end") == F.lit(window_end))
     sent = commitments(
@@ -164,7 +170,8 @@ def _candidates(workspace: Workspace, close: dict[str, Any], pins: Pins) -> tupl
             f"window of {window_end.isoformat()}: {WINDOW_CLOSES.name} counts {close['customer_count']} customers, "
             f"{WINDOW_FEATURES.name} has {passed.num_rows}; nothing is decided from half of them"
         )
-    return window_of(brand, the_pass.channels, window_end, passed, tuple(CANDIDATE_COLUMNS)), passed
+    window = window_of(brand, the_pass.channels, window_end, passed, tuple(CANDIDATE_COLUMNS), pins.models)
+    return window, passed
 
 
 def _reach(brand: Brand) -> timedelta:

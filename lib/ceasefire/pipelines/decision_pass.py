@@ -20,7 +20,9 @@ from ceasefire.config.bundle import Brand
 from ceasefire.config.schedule import day_number
 from ceasefire.config.segments import RESIDUAL_SEGMENT
 from ceasefire.config.units import span_of
-from ceasefire.scoring.values import candidate_values, outcome_micros, prior_uplifts
+from ceasefire.scoring.chosen_uplifts import ModelInUse, chosen_uplifts
+from ceasefire.scoring.uplift_model import UpliftModel
+from ceasefire.scoring.values import candidate_values, outcome_micros
 from ceasefire.segments.program import RuleProgram, with_residual
 from ceasefire.vocabulary import GRANTED, LossReason, MessageClass
 
@@ -67,12 +69,19 @@ class DecisionPass:
         rules: its segments, compiled.
         ready_at: close + grace, microseconds UTC.
         brand_mean_order_minor: what an order is taken to be for a customer without one; NaN without any order.
+        models: every model that a campaign names; parameters travel as bytes and are read once for each task.
     """
 
     brand: Brand
     rules: RuleProgram
     ready_at: int
     brand_mean_order_minor: float
+    models: tuple[ModelInUse, ...] = ()
+
+    @cached_property
+    def _loaded(self) -> dict[str, UpliftModel]:
+        used = ((one.name, one.parameters) for one in self.models)
+        return {name: UpliftModel.from_bytes(data) for name, data in used if data is not None}
 
     @cached_property
     def channels(self) -> tuple[str, ...]:
@@ -112,7 +121,7 @@ class DecisionPass:
     def _treatments(self, memberships: BoolArray, columns: Columns) -> Treatments:
         campaigns = self.brand.campaigns
         segment_rows = dict(zip(self.segment_ids, memberships, strict=True))
-        list_rows = _rows_on_lists(columns["on_lists"], {c.audience.list for c in campaigns if c.audience.list})
+        list_rows = rows_on_lists(columns["on_lists"], {c.audience.list for c in campaigns if c.audience.list})
         masks = [audience_mask(one.audience, segment_rows, list_rows) for one in campaigns]
         return open_treatments(campaigns, masks, columns["locale"], self.brand.settings.locale, self.channels)
 
@@ -128,8 +137,8 @@ class DecisionPass:
         shape = (len(worth), len(own_mean))
         outcome = np.array([one for one, _ in worth], np.int64).reshape(shape)[kind, owner]
         basis = np.array([one for _, one in worth], np.int8).reshape(shape)[kind, owner]
-        uplift_of_campaign, source_of_campaign = prior_uplifts(campaigns)
-        uplift = uplift_of_campaign[campaign]
+        in_use = {one.name: one for one in self.models}
+        uplift, source = chosen_uplifts(campaigns, in_use, self._loaded, campaign, owner, columns, len(own_mean))
         cost = np.array([settings.cost_micros(name) for name in self.channels], np.int64)[channel]
         zones = columns["time_zone"]
         slots = [
@@ -142,7 +151,7 @@ class DecisionPass:
             "variant": treatments.variant,
             "slot_at": np.stack(slots)[channel, owner],
             "uplift": uplift,
-            "uplift_source": source_of_campaign[campaign],
+            "uplift_source": source,
             "outcome_micros": outcome,
             "value_basis": basis,
             "cost_micros": cost,
@@ -201,6 +210,7 @@ class DecisionPass:
                 LossReason.NO_ADDRESS: addressed[channel, owner],
                 LossReason.REENTRY_LIMIT: ~exhausted,
                 LossReason.DURATION_LOCK: ~locked(proposed, commitments, settings.pressure.lock),
+                LossReason.UPLIFT_UNKNOWN: np.isfinite(candidates["uplift"]),
                 LossReason.VALUE_NOT_POSITIVE: np.asarray(candidates["value_micros"]) > 0,
             }
         )
@@ -256,7 +266,8 @@ def listed_customers(lists: Mapping[str, Sequence[str]]) -> pa.Table:
     return pa.table(columns, names=["customer_id", "on_lists"])
 
 
-def _rows_on_lists(on_lists: pa.Array, names: Iterable[str]) -> dict[str, BoolArray]:
+def rows_on_lists(on_lists: pa.Array, names: Iterable[str]) -> dict[str, BoolArray]:
+    """(n,) for each named list: who of n customers is on it, given the lists of each (null: on none)."""
     owner = pc.list_parent_indices(on_lists).to_numpy(zero_copy_only=False)
     entries = pc.list_flatten(on_lists)
     rows = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from pyspark.sql import functions as F
 
@@ -14,12 +15,16 @@ from ceasefire.errors import UsageError
 from ceasefire.history.packing import packed_histories
 from ceasefire.ids import customer_id
 from ceasefire.pipelines.features import features_of_batch, histories_for
-from ceasefire.pipelines.memberships import values_read
+from ceasefire.pipelines.memberships import shown_value, values_read
+from ceasefire.pipelines.models import models_in_use
 from ceasefire.pipelines.workspace import BrandAtWork, Workspace, load_pinned_brand
-from ceasefire.reports.explanation import Explanation, Membership
+from ceasefire.reports.explanation import Explanation, Membership, Mover
+from ceasefire.scoring.uplift_model import UpliftModel
 from ceasefire.segments.program import with_residual
 from ceasefire.storage.lake import Lake, read_table, rows_of
 from ceasefire.tables import DECISION_RUNS, DECISIONS, EVENTS, SEND_QUEUE, WITHHELD_SENDS
+
+SHOWN_MOVERS = 3
 
 
 def explain(workspace: Workspace, natural_id: str, at: datetime | None) -> Explanation:
@@ -46,11 +51,12 @@ def explain(workspace: Workspace, natural_id: str, at: datetime | None) -> Expla
         currency=settings.currency,
         decision=decision,
         memberships=tuple(_memberships(pinned, features)),
+        movers=_movers(workspace, pinned, run["models"], features),
         fate=fate,
         fate_reason=fate_reason,
         versions={
             "policy": run["policy"],
-            "uplift": "prior uplifts of the campaigns" if not run["models"] else ", ".join(run["models"]),
+            "models": "; ".join(_model_text(one) for one in run["models"]) or "none, prior uplifts of the campaigns",
             "configuration": run["bundle_hash"],
             "program": run["code_version"],
             "events through batch": str(decision["through_batch"]),
@@ -101,6 +107,39 @@ def _memberships(pinned: BrandAtWork, features: pa.Table) -> list[Membership]:
         true = [one for one, truth in zip(rules.criteria(segment_id), truths, strict=True) if truth[0] == 1]
         read = tuple((one.text, values_read(features, 0, one.features)) for one in true)
         found.append(Membership(segment_id, names[segment_id], read))
+    return found
+
+
+def _model_text(pin: dict[str, Any]) -> str:
+    named = pin["name"] if pin["number"] is None else f"{pin['name']}/{pin['number']}"
+    return f"{named} (priors instead: {pin['detail']})" if pin["refusal"] else named
+
+
+def _movers(
+    workspace: Workspace, pinned: BrandAtWork, pins: list[dict[str, Any]], features: pa.Table
+) -> dict[str, tuple[Mover, ...]]:
+    """By campaign that a model spoke for: the features that moved its uplift most, from that of an average customer."""
+    in_use = {one.name: one for one in models_in_use(workspace, pinned.brand, pins)}
+    found: dict[str, tuple[Mover, ...]] = {}
+    for name, one in in_use.items():
+        if one.parameters is None:
+            continue
+        model = UpliftModel.from_bytes(one.parameters)
+        columns = {each.name: features[each.name].combine_chunks() for each in model.inputs}
+        inputs = model.standardised(columns, 1)[:, 0]
+        for campaign in pinned.brand.campaigns:
+            if (
+                campaign.uplift is None
+                or campaign.uplift.model != name
+                or campaign.uplift.group not in model.group_codes
+            ):
+                continue
+            moved = model.contributions(inputs, model.group_codes[campaign.uplift.group])
+            largest = np.lexsort((np.arange(len(moved)), -np.abs(moved)))[:SHOWN_MOVERS].tolist()
+            found[campaign.id] = tuple(
+                Mover(model.inputs[i].name, shown_value(features[model.inputs[i].name][0].as_py()), float(moved[i]))
+                for i in largest
+            )
     return found
 
 

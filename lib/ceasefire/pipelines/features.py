@@ -148,15 +148,20 @@ def features_as_of(
 
 
 def features_of_batch(
-    programs: Programs, histories: pa.RecordBatch, as_of: datetime, as_of_micros: int, schema: pa.Schema
+    programs: Programs,
+    histories: pa.RecordBatch,
+    as_of: datetime,
+    as_of_micros: int,
+    schema: pa.Schema,
+    everybody: bool = False,
 ) -> pa.RecordBatch:
-    """One row for each customer with any event before as_of: base features, then those derived from them."""
-    population = pa.array(programs.base.has_events(histories, as_of_micros))
+    """One row for each customer with any event before as_of, or for everybody: base features, then derived ones."""
     values = programs.base.values(histories, as_of_micros)
     values |= programs.derived.values(values, histories.num_rows)
     window_ends = pa.repeat(pa.scalar(as_of, pa.timestamp("us", tz="UTC")), histories.num_rows)
     columns = {"customer_id": histories.column("customer_id"), "window_end": window_ends, **values}
-    return pa.RecordBatch.from_arrays([columns[one.name] for one in schema], schema=schema).filter(population)
+    rows = pa.RecordBatch.from_arrays([columns[one.name] for one in schema], schema=schema)
+    return rows if everybody else rows.filter(pa.array(programs.base.has_events(histories, as_of_micros)))
 
 
 def histories_for(programs: Programs, histories: DataFrame) -> DataFrame:

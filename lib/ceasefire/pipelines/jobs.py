@@ -16,10 +16,16 @@ from ceasefire.storage.lake import Lake, create_tables
 from ceasefire.tables import ALL_TABLES
 
 Start = Callable[[Workspace, JobSettings], Follower]
+Work = Callable[[Workspace, JobSettings], None]
 
 
 def run_job(job: str, argv: Sequence[str] | None, start: Start) -> None:
     """Read the settings, start the job's query, and wait until it ends; leave with the error's exit code."""
+    work_in_job(job, argv, lambda workspace, settings: start(workspace, settings).finish())
+
+
+def work_in_job(job: str, argv: Sequence[str] | None, work: Work) -> None:
+    """Read the settings and do a job's work in its session; leave with the error's exit code."""
     try:
         settings = settings_from_args(argv, job)
         at_work = load_brand(settings.conf, os.environ)
@@ -27,7 +33,7 @@ def run_job(job: str, argv: Sequence[str] | None, start: Start) -> None:
         try:
             lake = Lake(spark, settings.root, at_work.brand.settings.brand)
             create_tables(lake, ALL_TABLES)
-            start(Workspace(lake, at_work, WallClock()), settings).finish()
+            work(Workspace(lake, at_work, WallClock(), settings.tracking), settings)
         finally:
             quiet_stop(spark)
     except CeasefireError as error:

@@ -31,7 +31,18 @@ class Ran:
     closes: tuple[datetime, ...]
 
 
-def run(workspace: Workspace, source: str, first: datetime | None, until: datetime | None, progress: Progress) -> Ran:
+def nothing() -> None:
+    """What is done before the windows when nothing is."""
+
+
+def run(
+    workspace: Workspace,
+    source: str,
+    first: datetime | None,
+    until: datetime | None,
+    progress: Progress,
+    before_windows: Callable[[], None] = nothing,
+) -> Ran:
     """Take in everything at `source`, close and decide every due window in order, and release at each slot.
 
     Args:
@@ -40,6 +51,7 @@ def run(workspace: Workspace, source: str, first: datetime | None, until: dateti
         first: first close, when nothing is closed yet; None: the newest whole one alone.
         until: no close after it; None: the last whole close at or before the newest event. It never bounds ingest.
         progress: told in a few words what is being done.
+        before_windows: done once everything is taken in and nothing of it is decided.
 
     Raises:
         UsageError: there is no such source, or `first` is no close, or lies before the newest one.
@@ -51,6 +63,7 @@ def run(workspace: Workspace, source: str, first: datetime | None, until: dateti
     try:
         progress("reading events")
         followers["ingest"].drain()
+        before_windows()
         closes = due_closes(workspace, first, until)
         followers["features"] = start_features(workspace, once=False)
         followers["decide"] = start_decide(workspace, once=False)

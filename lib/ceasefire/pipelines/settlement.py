@@ -23,6 +23,7 @@ from ceasefire.arrow import IntArray
 from ceasefire.config.bundle import Brand
 from ceasefire.config.units import instant_micros
 from ceasefire.ids import decision_id, send_id
+from ceasefire.scoring.chosen_uplifts import ModelInUse
 from ceasefire.tables import DECISIONS
 from ceasefire.vocabulary import LossReason, Outcome, Policy, UpliftSource, ValueBasis
 
@@ -42,6 +43,7 @@ class Window:
         customer_ids: (n,) ascending, so that nothing depends on how the pass was partitioned.
         starts: (n+1,) offsets into the columns.
         columns: of decision_pass.CANDIDATE_COLUMNS, each (m,).
+        models: every model that a campaign names, as the pass used it.
     """
 
     brand: Brand
@@ -50,6 +52,7 @@ class Window:
     customer_ids: pa.Array
     starts: IntArray
     columns: Mapping[str, pa.Array]
+    models: tuple[ModelInUse, ...] = ()
 
     @property
     def owner(self) -> IntArray:
@@ -63,14 +66,19 @@ class Window:
 
 
 def window_of(
-    brand: Brand, channels: tuple[str, ...], window_end: datetime, passed: pa.Table, candidate_columns: Sequence[str]
+    brand: Brand,
+    channels: tuple[str, ...],
+    window_end: datetime,
+    passed: pa.Table,
+    candidate_columns: Sequence[str],
+    models: tuple[ModelInUse, ...] = (),
 ) -> Window:
     """The result of the pass, customers in ascending order."""
     ordered = passed.sort_by("customer_id").combine_chunks()
     counts = pc.list_value_length(ordered["campaign"]).to_numpy()
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     flat = {name: _whole(pc.list_flatten(ordered[name])) for name in candidate_columns}
-    return Window(brand, channels, window_end, _whole(ordered["customer_id"]), starts, flat)
+    return Window(brand, channels, window_end, _whole(ordered["customer_id"]), starts, flat, models)
 
 
 def settle_window(window: Window, policy: Policy) -> Settlement:
@@ -198,13 +206,18 @@ def _runner_up_names(window: Window, runner_up: IntArray, sent: np.ndarray[tuple
 def _candidates(window: Window, settlement: Settlement) -> pa.StructArray:
     campaigns = window.brand.campaigns
     campaign = window.numbers("campaign")
+    in_use = {one.name: one for one in window.models}
+    named = [None if one.uplift is None else in_use[one.uplift.model] for one in campaigns]
+    uplift = window.columns["uplift"]
     columns = {
         "campaign_id": _named(campaign, [one.id for one in campaigns]),
         "variant_id": _variant_texts(window, np.arange(len(campaign)), [[v.id for v in c.variants] for c in campaigns]),
         "channel": _named(window.numbers("channel"), window.channels),
         "slot_at": window.columns["slot_at"],
-        "uplift": window.columns["uplift"],
+        "uplift": pc.if_else(pc.is_finite(uplift), uplift, pa.scalar(None, uplift.type)),
         "uplift_source": _named(window.numbers("uplift_source"), tuple(UpliftSource)),
+        "model": pa.array([one and one.label for one in named], pa.string()).take(pa.array(campaign)),
+        "model_refusal": pa.array([one and one.refusal for one in named], pa.string()).take(pa.array(campaign)),
         "outcome_micros": window.columns["outcome_micros"],
         "value_basis": _named(window.numbers("value_basis"), tuple(ValueBasis)),
         "cost_micros": window.columns["cost_micros"],

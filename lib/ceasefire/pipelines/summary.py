@@ -48,6 +48,7 @@ def summaries(workspace: Workspace, closes: Sequence[datetime]) -> list[dict[str
             "policy": run["policy"],
             "value_by_policy_micros": dict(run["value_by_policy"]),
             "losses": dict(run["losses"]),
+            "models": run["models"],
         }
         for run in runs
     ]

@@ -33,11 +33,15 @@ class BrandAtWork:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Everything a stage is told: where the tables are, what the brand wants, what time it is."""
+    """Everything a stage is told: where the tables are, what the brand wants, what time it is.
+
+    `tracking` is the address of an MLflow server; empty: models are registered beside the tables.
+    """
 
     lake: Lake
     at_work: BrandAtWork
     clock: Clock
+    tracking: str = ""
 
     @property
     def brand(self) -> Brand:

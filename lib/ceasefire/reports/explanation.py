@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
 from ceasefire.config.units import MICROS_PER_MINOR, currency_exponent
-from ceasefire.vocabulary import LossReason, Outcome, WithheldReason
+from ceasefire.vocabulary import LossReason, Outcome, UpliftSource, WithheldReason
 
 WORDS: dict[str, str] = {
     LossReason.NOT_IN_AUDIENCE: "no campaign wants this customer",
@@ -17,6 +17,7 @@ WORDS: dict[str, str] = {
     LossReason.NO_ADDRESS: "no address for this channel",
     LossReason.REENTRY_LIMIT: "was in this campaign too recently",
     LossReason.DURATION_LOCK: "still in the duration period of an earlier message",
+    LossReason.UPLIFT_UNKNOWN: "the model reads something of this customer that is no number",
     LossReason.VALUE_NOT_POSITIVE: "not worth sending",
     LossReason.CAPACITY_FULL: "no room left on the channel or in the campaign",
     LossReason.LOST_TO_BETTER: "another message won",
@@ -43,6 +44,15 @@ class Membership:
 
 
 @dataclass(frozen=True)
+class Mover:
+    """A feature that moved an uplift: its value, and by how many probability points against an average customer's."""
+
+    feature: str
+    value: str
+    points: float
+
+
+@dataclass(frozen=True)
 class Explanation:
     """One decision with all that led to it.
 
@@ -51,6 +61,7 @@ class Explanation:
         zone: in which instants are shown.
         decision: the row of the ledger.
         memberships: segments that held at the close.
+        movers: by campaign that a model spoke for, what moved its uplift most.
         fate: what became of the send since: queued, withheld, waiting; none for silence.
         fate_reason: why it was withheld.
         versions: what it was decided from.
@@ -61,6 +72,7 @@ class Explanation:
     currency: str
     decision: dict[str, Any]
     memberships: tuple[Membership, ...]
+    movers: Mapping[str, tuple[Mover, ...]]
     fate: str
     fate_reason: str
     versions: dict[str, str]
@@ -83,7 +95,7 @@ def explanation_lines(explanation: Explanation, local: Any) -> Iterator[str]:
         for criterion, values in one.criteria:
             yield f"      {criterion}   [{values}]"
     yield ""
-    yield from _candidate_lines(decision["candidates"] or [], explanation.currency, local)
+    yield from _candidate_lines(explanation, local)
     yield ""
     yield "Decided from"
     for name, value in explanation.versions.items():
@@ -132,12 +144,24 @@ def _outcome_lines(explanation: Explanation, local: Any) -> Iterator[str]:
     yield f"Since then: {explanation.fate}{why}."
 
 
-def _candidate_lines(candidates: Sequence[dict[str, Any]], currency: str, local: Any) -> Iterator[str]:
+def _candidate_lines(explanation: Explanation, local: Any) -> Iterator[str]:
+    candidates, currency = explanation.decision["candidates"] or [], explanation.currency
     yield f"Candidates ({len(candidates)})"
     for one in winner_first(candidates):
         verdict = "WINS" if one["reason_code"] is None else f"{WORDS[one['reason_code']]} ({one['reason_code']})"
         yield f"  {one['campaign_id']} / {one['channel']} at {local(one['slot_at'])}: {verdict}"
+        uplift = "unknown" if one["uplift"] is None else f"{one['uplift']:.4f}"
         yield (
-            f"      uplift {one['uplift']:.4f} ({one['uplift_source']}) x {money(one['outcome_micros'], currency)} "
+            f"      uplift {uplift} ({_source_text(one)}) x {money(one['outcome_micros'], currency)} "
             f"({one['value_basis']}) - {money(one['cost_micros'], currency)} = {money(one['value_micros'], currency)}"
         )
+        if one["uplift_source"] == UpliftSource.MODEL.value:
+            for mover in explanation.movers.get(one["campaign_id"], ()):
+                yield f"          {mover.points:+.4f} from {mover.feature} = {mover.value}"
+
+
+def _source_text(candidate: Mapping[str, Any]) -> str:
+    if candidate["uplift_source"] == UpliftSource.MODEL.value:
+        return f"model {candidate['model']}"
+    refusal = f": {candidate['model_refusal']}" if candidate["model_refusal"] else ""
+    return f"{candidate['uplift_source']}{refusal}"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from ceasefire.arrow import CodeArray, FloatArray, IntArray
 from ceasefire.config.brand import BrandSettings
-from ceasefire.config.campaigns import Campaign, OutcomeValue
+from ceasefire.config.campaigns import OutcomeValue
 from ceasefire.config.units import MICROS_PER_MINOR
-from ceasefire.vocabulary import UpliftSource, ValueBasis
+from ceasefire.vocabulary import ValueBasis
 
 LARGEST_VALUE = 1 << 62
 """Values stay within plus and minus this, so that taking off a cost or turning the sign cannot overflow."""
@@ -18,17 +16,6 @@ LOWEST_VALUE = -LARGEST_VALUE
 """The value of a candidate that cannot be valued: it loses to every other one."""
 
 _BASIS_CODES = {basis: code for code, basis in enumerate(ValueBasis)}
-_SOURCE_CODES = {source: code for code, source in enumerate(UpliftSource)}
-
-
-def prior_uplifts(campaigns: Sequence[Campaign]) -> tuple[FloatArray, CodeArray]:
-    """The uplift of each campaign before anything is learnt, and that it is the configured one.
-
-    Shapes, for c campaigns:
-        returns  (c,) probability points; (c,) index in tuple(UpliftSource)
-    """
-    uplift = np.array([campaign.prior_uplift for campaign in campaigns], np.float64)
-    return uplift, np.full(len(campaigns), _SOURCE_CODES[UpliftSource.PRIOR], np.int8)
 
 
 def outcome_micros(

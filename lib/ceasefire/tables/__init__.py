@@ -2,7 +2,8 @@
 
 from ceasefire.tables.declaration import Column, DeltaTable, column, conform
 from ceasefire.tables.intake import CONTACTS_VAULT, EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS
-from ceasefire.tables.ledger import CANDIDATE, DECISION_RUNS, DECISIONS, TREATMENT
+from ceasefire.tables.learning import TRAINING_ROWS
+from ceasefire.tables.ledger import CANDIDATE, DECISION_RUNS, DECISIONS, MODEL_PIN, TREATMENT
 from ceasefire.tables.sends import CLOCK_TICKS, RECONCILIATION, SEND_QUEUE, WITHHELD_SENDS
 from ceasefire.tables.states import (
     CUSTOMER_HISTORY,
@@ -30,6 +31,7 @@ ALL_TABLES: tuple[DeltaTable, ...] = (
     SEND_QUEUE,
     WITHHELD_SENDS,
     RECONCILIATION,
+    TRAINING_ROWS,
 )
 
 __all__ = [
@@ -43,12 +45,14 @@ __all__ = [
     "EVENTS",
     "INGEST_BATCHES",
     "MEMBERSHIP_TRANSITIONS",
+    "MODEL_PIN",
     "PACKED_EVENT",
     "PROFILE_ENTRY",
     "QUARANTINED_EVENTS",
     "RECONCILIATION",
     "SEGMENT_MEMBERSHIPS",
     "SEND_QUEUE",
+    "TRAINING_ROWS",
     "TREATMENT",
     "WINDOW_CLOSES",
     "WINDOW_FEATURES",

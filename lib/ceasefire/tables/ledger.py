@@ -14,6 +14,14 @@ from pyspark.sql.types import (
 
 from ceasefire.tables.declaration import DeltaTable, column, struct
 
+MODEL_PIN = struct(
+    column("name", StringType(), "as campaigns name it"),
+    column("number", LongType(), "version in the registry; null without a champion", True),
+    column("sha256", StringType(), "of its parameters; null when they were not read", True),
+    column("refusal", StringType(), "why the campaigns' priors count instead; null when it is used", True),
+    column("detail", StringType(), "the same as a sentence", True),
+)
+
 DECISION_RUNS = DeltaTable(
     name="decision_runs",
     grain="one decided window: what it was decided from, and what came of it; written just before its decisions",
@@ -26,7 +34,7 @@ DECISION_RUNS = DeltaTable(
         column("bundle_hash", StringType(), "SHA-256 of the configuration"),
         column("bundle", StringType(), "the configuration itself; lists as pseudonyms"),
         column("code_version", StringType(), "version of the program"),
-        column("models", ArrayType(StringType()), "models used; empty: prior uplifts"),
+        column("models", ArrayType(MODEL_PIN), "every model that a campaign names"),
         column("policy", StringType(), "vocabulary.Policy"),
         column("customer_count", LongType(), "decisions of the window"),
         column("send_count", LongType(), "of which sends"),
@@ -46,8 +54,10 @@ CANDIDATE = struct(
     column("variant_id", StringType(), "content"),
     column("channel", StringType(), "channel"),
     column("slot_at", TimestampType(), "UTC instant at which it would go"),
-    column("uplift", DoubleType(), "probability points"),
+    column("uplift", DoubleType(), "probability points; null if the model could not say", True),
     column("uplift_source", StringType(), "vocabulary.UpliftSource"),
+    column("model", StringType(), "name/number of the model that the campaign names", True),
+    column("model_refusal", StringType(), "why the campaign's prior counts instead of that model", True),
     column("outcome_micros", LongType(), "worth of the outcome, millionths of a minor unit"),
     column("value_basis", StringType(), "vocabulary.ValueBasis"),
     column("cost_micros", LongType(), "cost of the send, millionths of a minor unit"),

@@ -25,7 +25,7 @@ from ceasefire.campaigns.treatments import audience_mask, open_treatments
 from ceasefire.config.brand import BrandSettings, Capacity
 from ceasefire.config.campaigns import Campaign
 from ceasefire.config.schedule import day_number
-from ceasefire.scoring.values import candidate_values, outcome_micros, prior_uplifts
+from ceasefire.scoring.values import candidate_values, outcome_micros
 from ceasefire.vocabulary import LossReason, MessageClass
 
 BRAND = BrandSettings.model_validate(
@@ -131,7 +131,8 @@ def valued_and_gated(customers: Sequence[Customer], campaigns: Sequence[Campaign
     own_mean = np.array([customer.mean_order_minor for customer in customers])
     worth = np.stack([outcome_micros(one.value, BRAND, own_mean, 5000.0)[0] for one in campaigns])
     cost = np.array([BRAND.cost_micros(name) for name in CHANNELS])
-    value = candidate_values(prior_uplifts(campaigns)[0][number], worth[number, owner], cost[channel])
+    uplift = np.array([one.prior_uplift for one in campaigns])[number]
+    value = candidate_values(uplift, worth[number, owner], cost[channel])
 
     zones = [customer.zone for customer in customers]
     zone_of, zone_names = zone_codes(zones, BRAND.time_zone)
@@ -161,6 +162,7 @@ def valued_and_gated(customers: Sequence[Customer], campaigns: Sequence[Campaign
             LossReason.NO_ADDRESS: everybody,
             LossReason.REENTRY_LIMIT: ~reentry_exhausted(candidates, commitments, most, every, everybody),
             LossReason.DURATION_LOCK: ~locked(candidates, commitments, BRAND.pressure.lock),
+            LossReason.UPLIFT_UNKNOWN: np.isfinite(uplift),
             LossReason.VALUE_NOT_POSITIVE: value > 0,
         }
     )

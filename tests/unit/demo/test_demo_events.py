@@ -35,6 +35,7 @@ def source_of(**parts: Any) -> Source:
         "targets": (),
         "demographics": {},
         "categories": {"9": "seafood/seafood-frozen"},
+        "coupon_products": {},
         **parts,
     }
     return Source(**given_parts)

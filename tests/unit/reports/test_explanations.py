@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ceasefire.reports.explanation import WORDS, Explanation, Membership, explanation_lines, money, winner_first
+from ceasefire.reports.explanation import WORDS, Explanation, Membership, Mover, explanation_lines, money, winner_first
 from ceasefire.vocabulary import LossReason, WithheldReason
 
 CLOSE, SLOT = datetime(2026, 3, 2, 6, tzinfo=UTC), datetime(2026, 3, 2, 18, tzinfo=UTC)
@@ -22,6 +22,8 @@ def candidate(
         "slot_at": SLOT,
         "uplift": 0.02,
         "uplift_source": "prior",
+        "model": None,
+        "model_refusal": None,
         "outcome_micros": 6000 * CENT,
         "value_basis": "own_mean_order",
         "cost_micros": CENT // 5,
@@ -75,7 +77,7 @@ def explanation(decision: dict[str, Any], **changes: Any) -> Explanation:
         "fate_reason": "",
         "versions": {"configuration": "0aa0d6", "program": "0.1.0"},
     }
-    return Explanation(**given | changes)
+    return Explanation(**given | {"movers": {}} | changes)
 
 
 def told(decision: dict[str, Any], **changes: Any) -> str:
@@ -191,3 +193,33 @@ def test_an_explanation_can_be_written_as_data() -> None:
 
     assert data["decision"]["treatment"]["campaign_id"] == "d_winner"
     assert data["memberships"][0]["criteria"] == [["orders_7d > 0", "orders_7d = 2"]]
+
+
+def test_an_uplift_of_a_model_names_it_and_what_moved_it() -> None:
+    by_model = CANDIDATES[3] | {"uplift_source": "model", "model": "coupons/3"}
+    movers = {"d_winner": (Mover("order_count_90d", "12", 0.031), Mover("days_since_last_order", "unknown", -0.004))}
+
+    lines = told(SEND | {"candidates": [by_model]}, movers=movers).splitlines()
+
+    start = next(place for place, line in enumerate(lines) if "uplift" in line)
+    assert lines[start].strip().startswith("uplift 0.0200 (model coupons/3) x ")
+    assert [line.strip() for line in lines[start + 1 : start + 3]] == [
+        "+0.0310 from order_count_90d = 12",
+        "-0.0040 from days_since_last_order = unknown",
+    ]
+
+
+def test_a_prior_that_stands_in_for_a_model_says_why() -> None:
+    refused = CANDIDATES[3] | {
+        "uplift_source": "prior_model_refused",
+        "model": "coupons/3",
+        "model_refusal": "changed_since_promotion",
+    }
+
+    assert "(prior_model_refused: changed_since_promotion)" in told(SEND | {"candidates": [refused]})
+
+
+def test_an_uplift_that_the_model_could_not_say_is_unknown() -> None:
+    unknown = candidate("d_winner", LossReason.UPLIFT_UNKNOWN) | {"uplift": None, "uplift_source": "model"}
+
+    assert "uplift unknown" in told(SEND | {"candidates": [unknown]})

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ceasefire.config.brand import BrandSettings
-from ceasefire.config.campaigns import Campaign, OutcomeValue
-from ceasefire.scoring.values import LOWEST_VALUE, candidate_values, outcome_micros, prior_uplifts
-from ceasefire.vocabulary import UpliftSource, ValueBasis
+from ceasefire.config.campaigns import OutcomeValue
+from ceasefire.scoring.values import LOWEST_VALUE, candidate_values, outcome_micros
+from ceasefire.vocabulary import ValueBasis
 
 NOT_KNOWN = float("nan")
 OWN, BRAND, FIXED = (
@@ -99,29 +99,6 @@ def test_no_candidates_have_no_values() -> None:
     none = np.empty(0, np.int64)
 
     assert candidate_values(np.empty(0), none, none).dtype == np.int64
-
-
-def test_a_campaign_without_a_model_counts_with_its_prior_and_says_so() -> None:
-    campaign = Campaign.model_validate(
-        {
-            "id": "news",
-            "active": {"from": "2024-01-01", "to": "2024-12-31"},
-            "audience": {"any": ["everyone"]},
-            "priority": 1,
-            "duration": "5d",
-            "reentry": {"max": 1, "every": "30d"},
-            "channels": ["email"],
-            "variants": [{"id": "v", "channel": "email", "template": "t"}],
-            "outcome": {"event": "order", "within": "14d"},
-            "value": {"fixed": "4.00"},
-            "prior_uplift": 0.02,
-        }
-    )
-
-    uplift, source = prior_uplifts([campaign, campaign])
-
-    assert uplift.tolist() == [0.02, 0.02]
-    assert [tuple(UpliftSource)[code] for code in source] == [UpliftSource.PRIOR] * 2
 
 
 @given(

@@ -1,0 +1,229 @@
+"""What an uplift model learns from: what was known when each past campaign began, who was wanted, what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from ceasefire.campaigns.treatments import audience_mask
+from ceasefire.config.bundle import read_products
+from ceasefire.config.campaigns import Campaign
+from ceasefire.config.segments import RESIDUAL_SEGMENT
+from ceasefire.config.units import instant_micros
+from ceasefire.errors import UsageError
+from ceasefire.history.packing import packed_histories
+from ceasefire.pipelines.decision_pass import listed_customers, rows_on_lists
+from ceasefire.pipelines.features import features_of_batch, histories_for
+from ceasefire.pipelines.models import feature_definitions
+from ceasefire.pipelines.workspace import BrandAtWork, Workspace
+from ceasefire.segments.program import with_residual
+from ceasefire.storage.lake import Lake, overwrite, read_table, rows_of
+from ceasefire.tables import EVENTS, INGEST_BATCHES, TRAINING_ROWS, WINDOW_CLOSES
+
+
+@dataclass(frozen=True)
+class PastCampaign:
+    """One campaign that a model learns from.
+
+    Attributes:
+        campaign: as declared.
+        as_of: its first local midnight.
+        until: end of the time within which its outcome counts; not itself counted.
+        through_batch: last ingest batch that had arrived by as_of.
+    """
+
+    campaign: Campaign
+    as_of: datetime
+    until: datetime
+    through_batch: int
+
+
+def past_campaigns(workspace: Workspace, model: str, now: datetime) -> list[PastCampaign]:
+    """The campaigns that name a model, began on its first date or later, and have ended, with their outcomes' time.
+
+    Raises:
+        UsageError: brand.yaml declares no such model, or none of its campaigns has ended by `now`.
+    """
+    settings = workspace.brand.settings
+    if model not in settings.models:
+        known = ", ".join(settings.models) or "none is declared"
+        raise UsageError(f"no model {model} in brand.yaml, allowed: {known}")
+    zone = ZoneInfo(settings.time_zone)
+    arrivals = _arrivals(workspace.lake)
+    past = []
+    for campaign in workspace.brand.campaigns:
+        if campaign.uplift is None or campaign.uplift.model != model:
+            continue
+        if campaign.active.from_ < settings.models[model].campaigns_from:
+            continue
+        as_of = datetime.combine(campaign.active.from_, time(), zone)
+        end = datetime.combine(campaign.active.to + timedelta(days=1), time(), zone)
+        until = as_of + timedelta(microseconds=campaign.outcome.within.micros)
+        if max(end, until) <= now:
+            past.append(PastCampaign(campaign, as_of, until, arrivals(as_of)))
+    if not past:
+        raise UsageError(
+            f"nothing to learn from: no campaign of model {model} began on {settings.models[model].campaigns_from} or "
+            f"later and had ended, with the time of its outcome, by {now.isoformat()}"
+        )
+    return past
+
+
+def write_training_rows(workspace: Workspace, conf: Path, model: str, past: Sequence[PastCampaign]) -> pa.Table:
+    """Make the rows of TRAINING_ROWS, write them, and give them back as they were written.
+
+    The population of a campaign is every customer with an event before it began, and everybody it wanted. Features
+    come from the code that serves decisions. What had not arrived by then was not known.
+    """
+    lake = workspace.lake
+    batches = sorted({one.through_batch for one in past})
+    known = [_known_rows(workspace, model, [one for one in past if one.through_batch == batch]) for batch in batches]
+    rows = known[0]
+    for more in known[1:]:
+        rows = rows.unionByName(more)
+    outcomes = _outcomes(workspace, conf, past)
+    joined = rows.join(outcomes, on=["campaign_id", "customer_id"], how="left").withColumns(
+        {
+            "outcome": F.col("outcome_count").isNotNull(),
+            "outcome_minor": F.coalesce("outcome_minor", F.lit(0)).cast("bigint"),
+        }
+    )
+    overwrite(lake, TRAINING_ROWS, joined.drop("outcome_count"))
+    return read_table(lake, TRAINING_ROWS).toArrow()
+
+
+def _arrivals(lake: Lake) -> Callable[[datetime], int]:
+    """The last batch that had arrived by an instant: that of the last close before it, the first of all before any.
+
+    Before the first close nothing is late, since a dump of the past loads whole.
+    """
+    closes = sorted((row["window_end"], row["through_batch"]) for row in rows_of(read_table(lake, WINDOW_CLOSES)))
+    (loaded,) = rows_of(read_table(lake, INGEST_BATCHES).agg(F.max("ingest_batch").alias("newest")))
+
+    def through(as_of: datetime) -> int:
+        before = [batch for window_end, batch in closes if window_end <= as_of]
+        if before:
+            return int(before[-1])
+        return int(closes[0][1] if closes else loaded["newest"])
+
+    return through
+
+
+def _known_rows(workspace: Workspace, model: str, past: Sequence[PastCampaign]) -> DataFrame:
+    lake, at_work = workspace.lake, workspace.at_work
+    events = read_table(lake, EVENTS).where(F.col("ingest_batch") <= past[0].through_batch)
+    histories = histories_for(at_work.programs, packed_histories(events, tuple(workspace.brand.settings.channels)))
+    listed = lake.spark.createDataFrame(listed_customers(workspace.brand.bundle.lists))
+    told = histories.join(listed, on="customer_id", how="left")
+    return told.mapInArrow(known_when_they_began(at_work, model, past), from_arrow_schema(_KNOWN))
+
+
+_KNOWN = pa.schema([one for one in TRAINING_ROWS.arrow_schema if one.name not in ("outcome", "outcome_minor")])
+
+
+def known_when_they_began(
+    at_work: BrandAtWork, model: str, past: Sequence[PastCampaign]
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """The function for `mapInArrow`: histories with on_lists in; for each campaign its population, without outcomes."""
+    inputs = tuple(feature_definitions(at_work.brand.features))
+
+    def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for one in past:
+                yield _known_of_batch(at_work, model, inputs, one, batch)
+
+    return work
+
+
+def _known_of_batch(
+    at_work: BrandAtWork, model: str, inputs: Sequence[str], past: PastCampaign, batch: pa.RecordBatch
+) -> pa.RecordBatch:
+    programs, campaign = at_work.programs, past.campaign
+    micros = instant_micros(past.as_of)
+    # Everybody: whom a campaign wanted was known to it, even before any event.
+    features = features_of_batch(programs, batch, past.as_of, micros, programs.window_schema, everybody=True)
+    columns = {name: features.column(name) for name in programs.rules.features}
+    memberships = with_residual(programs.rules.memberships(columns, batch.num_rows))
+    segment_rows = dict(zip((*programs.rules.rule_ids, RESIDUAL_SEGMENT), memberships, strict=True))
+    lists = [] if campaign.audience.list is None else [campaign.audience.list]
+    treated = audience_mask(campaign.audience, segment_rows, rows_on_lists(batch.column("on_lists"), lists))
+    in_population = programs.base.has_events(batch, micros) | treated
+    rows = np.flatnonzero(in_population)
+    n = len(rows)
+    flat = np.empty((n, len(inputs)), np.float64)
+    known = np.empty((n, len(inputs)), np.bool_)
+    for position, name in enumerate(inputs):
+        column = features.column(name).take(pa.array(rows)).cast(pa.float64())
+        known[:, position] = column.is_valid().to_numpy(zero_copy_only=False)
+        flat[:, position] = column.fill_null(0.0).to_numpy(zero_copy_only=False)
+    values = pa.array(flat.ravel(), pa.float64(), mask=~known.ravel())
+    assert campaign.uplift is not None, "a past campaign names its model"
+    made = {
+        "model": pa.repeat(model, n),
+        "campaign_id": pa.repeat(campaign.id, n),
+        "group_id": pa.repeat(campaign.uplift.group, n),
+        "customer_id": batch.column("customer_id").take(pa.array(rows)),
+        "as_of": pa.repeat(pa.scalar(past.as_of, pa.timestamp("us", tz="UTC")), n),
+        "through_batch": pa.repeat(pa.scalar(past.through_batch, pa.int64()), n),
+        "treated": pa.array(treated[rows]),
+        "inputs": pa.ListArray.from_arrays(pa.array(np.arange(n + 1) * len(inputs), pa.int32()), values),
+    }
+    return pa.RecordBatch.from_arrays([made[one.name].cast(one.type) for one in _KNOWN], schema=_KNOWN)
+
+
+def _outcomes(workspace: Workspace, conf: Path, past: Sequence[PastCampaign]) -> DataFrame:
+    """Customers and campaigns whose outcome happened: campaign_id, customer_id, outcome_count, outcome_minor."""
+    spark, bundle = workspace.lake.spark, workspace.brand.bundle
+    windows = pa.table(
+        {
+            "campaign_id": [one.campaign.id for one in past],
+            "event_type": [one.campaign.outcome.event.value for one in past],
+            "begins_at": pa.array([one.as_of for one in past], pa.timestamp("us", tz="UTC")),
+            "ends_at": pa.array([one.until for one in past], pa.timestamp("us", tz="UTC")),
+            "of_products": [one.campaign.outcome.products is not None for one in past],
+            # An outcome that somebody else attributed counts for the campaign that it names alone.
+            "of_campaign": [one.campaign.outcome.event.value == "converted" for one in past],
+        }
+    )
+    products: list[tuple[str, str]] = []
+    for one in past:
+        if one.campaign.outcome.products is not None:
+            listed = read_products(conf, bundle, one.campaign.outcome.products)
+            products += [(one.campaign.id, product) for product in dict.fromkeys(listed)]
+    wanted = pa.table(
+        {
+            "campaign_id": pa.array([campaign for campaign, _ in products], pa.string()),
+            "product_id": pa.array([product for _, product in products], pa.string()),
+        }
+    )
+    asked = F.broadcast(spark.createDataFrame(windows))
+    events = read_table(workspace.lake, EVENTS).select(
+        "customer_id",
+        "event_type",
+        "event_at",
+        "product_id",
+        "amount_minor",
+        F.col("campaign_id").alias("said_campaign"),
+    )
+    happened = events.join(asked, on="event_type", how="inner").where(
+        (F.col("event_at") >= F.col("begins_at")) & (F.col("event_at") < F.col("ends_at"))
+    )
+    attributed = happened.where(~F.col("of_campaign") | (F.col("said_campaign") == F.col("campaign_id")))
+    any_product = attributed.where(~F.col("of_products"))
+    of_products = attributed.where("of_products").join(
+        spark.createDataFrame(wanted), on=["campaign_id", "product_id"], how="left_semi"
+    )
+    return (
+        any_product.unionByName(of_products)
+        .groupBy("campaign_id", "customer_id")
+        .agg(F.count("*").alias("outcome_count"), F.sum("amount_minor").alias("outcome_minor"))
+    )
