@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from ceasefire.config.segments import RESIDUAL_SEGMENT
 from ceasefire.config.units import instant_micros
-from ceasefire.errors import UsageError
+from ceasefire.errors import CheckFailedError, UsageError
 from ceasefire.history.packing import packed_histories
 from ceasefire.ids import customer_id
 from ceasefire.pipelines.features import features_of_batch, histories_for
@@ -119,12 +119,15 @@ def _movers(
     workspace: Workspace, pinned: BrandAtWork, pins: list[dict[str, Any]], features: pa.Table
 ) -> dict[str, tuple[Mover, ...]]:
     """By campaign that a model spoke for: the features that moved its uplift most, from that of an average customer."""
-    in_use = {one.name: one for one in models_in_use(workspace, pinned.brand, pins)}
     found: dict[str, tuple[Mover, ...]] = {}
-    for name, one in in_use.items():
+    for pin in pins:
+        try:
+            (one,) = models_in_use(workspace, pinned.brand, [pin])
+        except CheckFailedError:
+            continue  # the decision stands, and says which model it was; its parts cannot be told any more
         if one.parameters is None:
             continue
-        model = UpliftModel.from_bytes(one.parameters)
+        name, model = one.name, UpliftModel.from_bytes(one.parameters)
         columns = {each.name: features[each.name].combine_chunks() for each in model.inputs}
         inputs = model.standardised(columns, 1)[:, 0]
         for campaign in pinned.brand.campaigns:

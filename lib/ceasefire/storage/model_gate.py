@@ -78,6 +78,8 @@ def admitted_parameters(registry: Registry, name: str, number: int) -> Admitted:
 
 
 def _admitted(folder: Path, tags: Mapping[str, str], label: str) -> Admitted:
+    if folder.is_symlink() or ".." in folder.parts:
+        raise ModelRefusedError(Refusal.UNSAFE_PATH, f"the folder of {label} is a link, or leads upwards")
     if not folder.is_dir():
         raise ModelRefusedError(Refusal.ARTEFACT_MISSING, f"the files of {label} are gone")
     promoted = _promoted_hashes(tags, label)

@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,7 @@ PROMOTED_HASHES = "promoted_sha256"
 PROMOTION_OVERRIDE = "promotion_override"
 _EXPERIMENT = "ceasefire"
 _FOLDER = "_models"
+_PASSWORD = re.compile(r"//[^/@\s]+@")
 _QUIET = ("mlflow", "alembic", "sqlalchemy")
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -72,13 +74,10 @@ class RegisteredModel:
 def registry_of(root: str, tracking: str) -> Registry:
     """The server at `tracking`; if that is empty, sqlite and artefacts under root/_models.
 
-    Raises:
-        UsageError: the root is no local folder, and no server is set.
+    Under a root that is no local folder there is none: asked for anything, it does not answer.
     """
-    if tracking:
+    if tracking or "://" in root:
         return Registry(tracking, None)
-    if "://" in root:
-        raise UsageError(f"models cannot be registered in {root}; set CEASEFIRE_TRACKING to an MLflow server")
     folder = Path(root).absolute() / _FOLDER
     return Registry(f"sqlite:///{folder}/mlflow.db", folder)
 
@@ -200,7 +199,13 @@ def promote(registry: Registry, name: str, number: int, override: str | None) ->
 
 @contextmanager
 def reachable(registry: Registry, create: bool = False) -> Iterator[MlflowClient]:
-    """A client whose every failure is an error of ours."""
+    """A client whose every failure is an error of ours.
+
+    Raises:
+        RegistryUnavailableError: the registry cannot be reached or read.
+    """
+    if not registry.tracking_uri:
+        raise RegistryUnavailableError("no model registry under this root; set CEASEFIRE_TRACKING to an MLflow server")
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     if create and registry.folder is not None:
@@ -216,9 +221,9 @@ def reachable(registry: Registry, create: bool = False) -> Iterator[MlflowClient
     try:
         yield MlflowClient(registry.tracking_uri, registry.tracking_uri)
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        said = " ".join(str(error).split())[:200]
+        said = _PASSWORD.sub("//", " ".join(str(error).split()))[:200]
         raise RegistryUnavailableError(
-            f"the model registry at {registry.tracking_uri} does not answer: {said}; "
+            f"the model registry at {_PASSWORD.sub('//', registry.tracking_uri)} does not answer: {said}; "
             "start it, or set CEASEFIRE_TRACKING to another"
         ) from None
 
