@@ -172,7 +172,7 @@ def _known_of_batch(
         "campaign_id": pa.repeat(campaign.id, n),
         "group_id": pa.repeat(campaign.uplift.group, n),
         "customer_id": batch.column("customer_id").take(pa.array(rows)),
-        "as_of": pa.repeat(pa.scalar(past.as_of, pa.timestamp("us", tz="UTC")), n),
+        "began_at": pa.repeat(pa.scalar(past.as_of, pa.timestamp("us", tz="UTC")), n),
         "through_batch": pa.repeat(pa.scalar(past.through_batch, pa.int64()), n),
         "treated": pa.array(treated[rows]),
         "inputs": pa.ListArray.from_arrays(pa.array(np.arange(n + 1) * len(inputs), pa.int32()), values),

@@ -14,7 +14,7 @@ TRAINING_ROWS = DeltaTable(
         column("campaign_id", StringType(), "campaign"),
         column("group_id", StringType(), "pool of campaigns that it counts to"),
         column("customer_id", StringType(), "pseudonymous customer key"),
-        column("as_of", TimestampType(), "UTC instant at which the campaign began; nothing at or past it is known"),
+        column("began_at", TimestampType(), "UTC instant at which the campaign began; nothing at or past it is known"),
         column("through_batch", LongType(), "last ingest batch that had arrived by then"),
         column("treated", BooleanType(), "whether the campaign wanted the customer"),
         column("outcome", BooleanType(), "whether the campaign's outcome happened within its time"),
