@@ -25,7 +25,7 @@ from ceasefire.pipelines.training_rows import past_campaigns
 from ceasefire.pipelines.workspace import Workspace, load_brand
 from ceasefire.runtime.clock import FixedClock
 from ceasefire.storage.lake import Lake, create_tables, read_table, rows_of
-from ceasefire.storage.registry import promote
+from ceasefire.storage.registry import promote, register_model
 from ceasefire.tables import ALL_TABLES, DECISION_RUNS, DECISIONS, TRAINING_ROWS, WINDOW_CLOSES
 from small_brand import BRAND, FIRST_CLOSE, WALL
 from small_model import MODEL, add, write_brand_with_model, write_events_with_past
@@ -170,6 +170,19 @@ def test_a_feature_that_is_defined_anew_under_its_old_name_makes_the_model_unusa
 
     assert (found.refusal, found.parameters) == ("feature_redefined", None)
     assert "orders_7d" in (found.detail or "")
+
+
+def test_a_window_that_was_begun_with_a_version_keeps_it_when_the_alias_moves(shop: Shop) -> None:
+    registry, name = registry_for(shop.workspace), registered_name(BRAND, MODEL)
+    promote(registry, name, shop.trained.number, "small data")
+    (begun,) = models_in_use(shop.workspace, shop.workspace.brand, None)
+    other = register_model(registry, name, begun.parameters or b"", ["orders_7d"], {"qini_low": "0.1"})
+    promote(registry, name, other, None)
+
+    (again,) = models_in_use(shop.workspace, shop.workspace.brand, [vars(begun)])
+    (next_window,) = models_in_use(shop.workspace, shop.workspace.brand, None)
+
+    assert (again.number, next_window.number) == (begun.number, other)
 
 
 def test_a_registry_that_does_not_answer_leaves_the_priors(shop: Shop) -> None:

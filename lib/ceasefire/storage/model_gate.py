@@ -71,7 +71,7 @@ def admitted_parameters(registry: Registry, name: str, number: int) -> Admitted:
         if version is None:
             raise ModelRefusedError(Refusal.ARTEFACT_MISSING, f"{name}/{number} is not in the registry any more")
         with reachable(registry) as client, tempfile.TemporaryDirectory() as scratch:
-            folder = artefacts(client, name, number, Path(scratch))
+            folder = artefacts(registry, client, name, number, Path(scratch))
             return _admitted(folder, version.tags, f"{name}/{number}")
     except RegistryUnavailableError as error:
         raise ModelRefusedError(Refusal.REGISTRY_UNAVAILABLE, str(error)) from None

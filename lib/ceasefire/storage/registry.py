@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from ceasefire.errors import CheckFailedError, EnvironmentMissingError, UsageError
 
@@ -31,7 +32,7 @@ PARAMETERS = "data/parameters.json"
 PROMOTED_HASHES = "promoted_sha256"
 PROMOTION_OVERRIDE = "promotion_override"
 _EXPERIMENT = "ceasefire"
-_FOLDER = "_models"
+_FOLDER, _ARTEFACTS = "_models", "artefacts"
 _PASSWORD = re.compile(r"//[^/@\s]+@")
 _QUIET = ("mlflow", "alembic", "sqlalchemy")
 _SETTINGS = {
@@ -189,7 +190,7 @@ def promote(registry: Registry, name: str, number: int, override: str | None) ->
             'promote a better one, or say why this one may go: --override "…"'
         )
     with reachable(registry) as client, tempfile.TemporaryDirectory() as scratch:
-        folder = artefacts(client, name, number, Path(scratch))
+        folder = artefacts(registry, client, name, number, Path(scratch))
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         hashes = {path.relative_to(folder).as_posix(): sha256_of(path.read_bytes()) for path in files}
         client.set_model_version_tag(name, str(number), PROMOTED_HASHES, json.dumps(hashes, sort_keys=True))
@@ -228,17 +229,15 @@ def reachable(registry: Registry, create: bool = False) -> Iterator[MlflowClient
         ) from None
 
 
-def artefacts(client: Any, name: str, number: int, scratch: Path) -> Path:
-    """The folder of a version's files: where they lie if they are on this machine, else a copy in `scratch`."""
-    from urllib.parse import unquote, urlparse
-
+def artefacts(registry: Registry, client: MlflowClient, name: str, number: int, scratch: Path) -> Path:
+    """The folder of a version's files: beside the tables if they are kept there, else a copy in `scratch`."""
     source = client.get_model_version_download_uri(name, str(number))
-    parts = urlparse(source)
-    if parts.scheme in ("", "file"):
-        return Path(unquote(parts.path))
+    if registry.folder is not None:
+        # MLflow keeps whole paths; a root that was moved or copied has its files under itself all the same.
+        return registry.folder / _ARTEFACTS / unquote(source).rpartition(f"/{_ARTEFACTS}/")[2]
     from mlflow.artifacts import download_artifacts
 
-    return Path(download_artifacts(artifact_uri=source, dst_path=str(scratch), tracking_uri=client.tracking_uri))
+    return Path(download_artifacts(artifact_uri=source, dst_path=str(scratch), tracking_uri=registry.tracking_uri))
 
 
 def sha256_of(content: bytes) -> str:
@@ -251,7 +250,7 @@ def _experiment(registry: Registry, client: MlflowClient) -> str:
     if found is not None:
         return str(found.experiment_id)
     # Said outright: by default artefacts land in the working folder.
-    location = None if registry.folder is None else (registry.folder / "artefacts").as_uri()
+    location = None if registry.folder is None else (registry.folder / _ARTEFACTS).as_uri()
     return str(client.create_experiment(_EXPERIMENT, location))
 
 

@@ -192,6 +192,16 @@ def test_promotion_needs_a_lower_bound_above_zero_or_a_reason_that_is_recorded(s
     assert champion(shelf.registry, NAME) == shelf.number
 
 
+def test_a_root_that_is_copied_has_its_models_with_it(shelf: Shelf, tmp_path: Path) -> None:
+    assert shelf.registry.folder is not None
+    shutil.copytree(shelf.registry.folder.parent, tmp_path / "copy")
+    _flip(shelf.files)
+
+    admitted = admitted_parameters(registry_of(str(tmp_path / "copy"), ""), NAME, shelf.number)
+
+    assert admitted.parameters == MODEL.to_bytes()
+
+
 def test_a_version_that_is_not_there_is_named_with_those_that_are(shelf: Shelf) -> None:
     with pytest.raises(UsageError, match=rf"no version 99 of {NAME}, allowed: 1"):
         promote(shelf.registry, NAME, 99, None)
