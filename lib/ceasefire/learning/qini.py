@@ -22,7 +22,9 @@ class Qini:
     high: float
 
 
-def qini(uplift: FloatArray, treated: BoolArray, outcome: BoolArray, weight: FloatArray, customer: IntArray) -> Qini:
+def qini(
+    uplift: FloatArray, treated: BoolArray, outcome: BoolArray | FloatArray, weight: FloatArray, customer: IntArray
+) -> Qini:
     """Area between the curve of incremental outcomes, best uplift first, and the line of a random order.
 
     The curve at a share of the rows is what the treated among them bought more than those left alone, each arm's
@@ -34,7 +36,7 @@ def qini(uplift: FloatArray, treated: BoolArray, outcome: BoolArray, weight: Flo
     Shapes, for n rows:
         uplift    (n,) by which they are ordered
         treated   (n,)
-        outcome   (n,)
+        outcome   (n,)   whether it happened, or that less the chance that it would have anyway
         weight    (n,) one over the chance of the row's own arm
         customer  (n,) id
     """

@@ -113,12 +113,13 @@ class _Regressions:
 
     def raw(self, z: FloatArray, group: IntArray) -> FloatArray:
         """(n,) difference of the probabilities, given z (k, n)."""
-        treated, control = (
-            1.0 / (1.0 + np.exp(-np.clip(self.weights[arm] @ z + self.intercepts[arm][group], -700, 700)))
-            for arm in (0, 1)
-        )
-        difference: FloatArray = treated - control
-        return difference
+        return self.chance(0, z, group) - self.chance(1, z, group)
+
+    def chance(self, arm: int, z: FloatArray, group: IntArray) -> FloatArray:
+        """(n,) probability of the outcome in an arm, 0 the treated, given z (k, n)."""
+        log_odds = self.weights[arm] @ z + self.intercepts[arm][group]
+        probability: FloatArray = 1.0 / (1.0 + np.exp(-np.clip(log_odds, -700, 700)))
+        return probability
 
 
 def fit_uplift(rows: TrainingRows, group_names: Sequence[str], min_treated_outcomes: int = 30) -> FittedUplift:
@@ -153,9 +154,13 @@ def fit_uplift(rows: TrainingRows, group_names: Sequence[str], min_treated_outco
     propensity = _propensities(z, rows, len(kept))
     weight = np.minimum(1.0 / np.where(rows.treated, propensity, 1.0 - propensity), LARGEST_WEIGHT)
     whole = _regressions(z, rows, weight, len(kept), np.ones(len(weight), np.bool_))
-    unseen = _out_of_fold(z, rows, weight, len(kept))
-    means = _group_means(rows, weight, len(kept))
-    spread = _spread(unseen, rows, weight, len(kept))
+    unseen, anyway = _out_of_fold(z, rows, weight, len(kept))
+    surplus = rows.outcome - anyway
+    means = _group_means(surplus, rows, weight, len(kept))
+    # Where one arm is all but missing, a comparison is an extrapolation: such rows say nothing of an order.
+    is_comparable = np.minimum(propensity, 1.0 - propensity) >= 1.0 / LARGEST_WEIGHT
+    telling = np.where(is_comparable, weight, 0.0)
+    spread = _spread(unseen, surplus, rows, telling, len(kept))
     raw = whole.raw(z, rows.group)
     groups = tuple(
         FittedGroup(
@@ -169,7 +174,7 @@ def fit_uplift(rows: TrainingRows, group_names: Sequence[str], min_treated_outco
         )
         for place, number in enumerate(kept)
     )
-    found = qini(unseen, rows.treated, rows.outcome, weight, rows.customer)
+    found = qini(unseen, rows.treated, surplus, telling, rows.customer)
     return FittedUplift(
         low=low,
         high=high,
@@ -297,19 +302,28 @@ def _regressions(
     return _Regressions(np.array(weights), np.array(intercepts))
 
 
-def _out_of_fold(z: FloatArray, rows: TrainingRows, weight: FloatArray, group_count: int) -> FloatArray:
-    """(n,) the raw uplift of each row by regressions that saw none of its customer's rows."""
+def _out_of_fold(
+    z: FloatArray, rows: TrainingRows, weight: FloatArray, group_count: int
+) -> tuple[FloatArray, FloatArray]:
+    """(n,) each: a row's raw uplift, and its chance if left alone, by regressions that saw none of its customer's rows.
+
+    The outcome less that chance is what is weighted: weights are clipped, so that of the outcome alone they would take
+    for an effect what likely buyers, if they were the ones chosen, do anyway (the augmented estimator of Robins,
+    Rotnitzky and Zhao 1994, with one arm's regression for both).
+    """
     fold = np.mod(rows.customer, FOLDS)
-    unseen = np.zeros(len(fold))
+    unseen, anyway = np.zeros(len(fold)), np.zeros(len(fold))
     for number in range(FOLDS):
         held = fold == number
         if held.any():
-            unseen[held] = _regressions(z, rows, weight, group_count, ~held).raw(z[:, held], rows.group[held])
-    return unseen
+            others = _regressions(z, rows, weight, group_count, ~held)
+            unseen[held] = others.raw(z[:, held], rows.group[held])
+            anyway[held] = others.chance(1, z[:, held], rows.group[held])
+    return unseen, anyway
 
 
-def _group_means(rows: TrainingRows, weight: FloatArray, group_count: int) -> FloatArray:
-    """(g,) weighted difference of the arms, shrunk towards the mean of all by empirical Bayes.
+def _group_means(surplus: FloatArray, rows: TrainingRows, weight: FloatArray, group_count: int) -> FloatArray:
+    """(g,) weighted difference of the arms' surplus, shrunk towards the mean of all by empirical Bayes.
 
     With the groups' estimates d and variances v, the variance between groups is t = max(0, var(d) - mean(v)), and each
     keeps t / (t + v) of its distance to the mean weighted by 1 / (t + v) (Efron and Morris 1975; DerSimonian and Laird
@@ -320,9 +334,9 @@ def _group_means(rows: TrainingRows, weight: FloatArray, group_count: int) -> Fl
         for sign, arm in ((1.0, rows.treated), (-1.0, ~rows.treated)):
             mine = (rows.group == number) & arm
             share = weight[mine] / weight[mine].sum()
-            rate = float(share @ rows.outcome[mine])
+            rate = float(share @ surplus[mine])
             estimates[number] += sign * rate
-            variances[number] += float((share**2) @ (rows.outcome[mine] - rate) ** 2)
+            variances[number] += float((share**2) @ (surplus[mine] - rate) ** 2)
     if group_count == 1:
         return estimates
     between = max(0.0, float(estimates.var(ddof=1) - variances.mean()))
@@ -331,16 +345,18 @@ def _group_means(rows: TrainingRows, weight: FloatArray, group_count: int) -> Fl
     return overall + between * precision * (estimates - overall)
 
 
-def _spread(unseen: FloatArray, rows: TrainingRows, weight: FloatArray, group_count: int) -> float:
-    """Slope of the weighted outcome of the treated less that of the others on the raw uplift, within groups.
+def _spread(unseen: FloatArray, surplus: FloatArray, rows: TrainingRows, weight: FloatArray, group_count: int) -> float:
+    """Slope of the weighted surplus of the treated less that of the others on the raw uplift, within groups.
 
-    The outcome of a row is turned into what it says of the uplift, plus or minus its weight times the outcome (the
+    The surplus of a row is turned into what it says of the uplift, plus or minus its weight times the surplus (the
     transformed outcome of Athey and Imbens 2016, Recursive partitioning for heterogeneous causal effects).
     """
-    said = np.where(rows.treated, 1.0, -1.0) * weight * rows.outcome
+    said = np.where(rows.treated, 1.0, -1.0) * weight * surplus
     covariance = variance = 0.0
     for number in range(group_count):
-        mine = rows.group == number
+        mine = (rows.group == number) & (weight > 0)
+        if not mine.any():
+            continue
         deviation = unseen[mine] - unseen[mine].mean()
         covariance += float(deviation @ (said[mine] - said[mine].mean()))
         variance += float(deviation @ deviation)
