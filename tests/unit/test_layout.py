@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+import ceasefire
+
+JOBS = sorted((Path(__file__).parents[2] / "jobs").glob("*.py"))
+MODULES = sorted(one.name for one in pkgutil.walk_packages(ceasefire.__path__, "ceasefire."))
+
+
+def test_there_is_a_job_for_each_step_of_the_chain_and_one_that_trains() -> None:
+    assert [job.stem for job in JOBS] == [
+        "build_features",
+        "decide",
+        "ingest_events",
+        "release_sends",
+        "train_uplift",
+    ]
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.stem)
+def test_a_job_is_a_short_file_with_a_main_that_says_what_it_lacks(
+    job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert len(job.read_text("utf-8").splitlines()) < 40
+    spec = importlib.util.spec_from_file_location(job.stem, job)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    with pytest.raises(SystemExit) as stopped:
+        module.main(["--settings", "nowhere.yaml"])
+
+    assert stopped.value.code == 2
+    assert "--settings nowhere.yaml: cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_can_be_imported_on_its_own(module: str) -> None:
+    assert importlib.import_module(module).__doc__ or module.count(".") == 1
