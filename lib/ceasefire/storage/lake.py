@@ -87,6 +87,9 @@ def create_tables(lake: Lake, tables: Iterable[DeltaTable]) -> None:
 
 def has_tables(lake: Lake, table: DeltaTable) -> bool:
     """Whether this table has been created."""
+    if lake.local_folder is not None:
+        # Asked of the disk: a run asks for every table, and Spark takes seconds to say so of all.
+        return any(Path(lake.local_folder, table.name, "_delta_log").glob("*.json"))
     return bool(StoredTable.isDeltaTable(lake.spark, lake.path(table.name)))
 
 
