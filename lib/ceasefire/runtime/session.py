@@ -43,7 +43,7 @@ _LOCAL = {
     "spark.master": "local[*]",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.memory": "2g",
+    "spark.driver.memory": "1500m",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     # Of a small table, every task is overhead, and a stateful checkpoint freezes the first number for ever.
