@@ -13,6 +13,7 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError  # typer n
 
 from ceasefire.cli.demo import play_demo
 from ceasefire.cli.models import model_app
+from ceasefire.cli.options import Conf, Json, Root
 from ceasefire.cli.output import complain, local_text, progress, refusal_lines, results, say_json, say_records
 from ceasefire.cli.workspaces import instant, open_workspace, session_for
 from ceasefire.errors import CeasefireError, EnvironmentMissingError, UsageError
@@ -35,9 +36,6 @@ app = typer.Typer(
 )
 app.add_typer(model_app, name="model")
 
-Conf = Annotated[Path, typer.Option("--conf", help="Brand folder: brand.yaml, features.yaml, …", show_default=False)]
-Root = Annotated[str, typer.Option("--root", help="Folder that holds the tables of all brands.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Customer = Annotated[str, typer.Option("--customer", help="The id that the events carry.", show_default=False)]
 
 DEFAULT_DEMO_ROOT = "ceasefire-demo"

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ceasefire.cli.options import Conf, Json, Root
 from ceasefire.cli.output import progress, results, say_json, say_records, say_table
 from ceasefire.cli.workspaces import instant, open_workspace
 from ceasefire.errors import UsageError
@@ -18,9 +19,6 @@ from ceasefire.storage.registry import RegisteredModel, Registry, models, promot
 
 model_app = typer.Typer(help="Train, list, show and promote uplift models.", no_args_is_help=True)
 
-Conf = Annotated[Path, typer.Option("--conf", help="Brand folder.", show_default=False)]
-Root = Annotated[str, typer.Option("--root", help="Folder that holds the tables of all brands.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Name = Annotated[str, typer.Argument(help="The model's name in brand.yaml.", show_default=False)]
 Number = Annotated[int, typer.Argument(min=1, help="Its version.", show_default=False)]
 

@@ -1,0 +1,12 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Conf = Annotated[Path, typer.Option("--conf", help="Brand folder: brand.yaml, features.yaml, …", show_default=False)]
+Root = Annotated[str, typer.Option("--root", help="Folder that holds the tables of all brands.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
