@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from typing import Any
 
 import pyarrow as pa
@@ -34,7 +35,9 @@ REFUSED = ModelInUse("coupons", 3, refusal="changed_since_promotion", detail="on
 NEVER = ModelInUse("coupons", refusal="no_champion", detail="no version is promoted")
 
 
-def decided(model: ModelInUse, rows: dict[str, dict[str, Any]], group: str = "wide") -> dict[str, dict[str, Any]]:
+def decided(
+    model: ModelInUse, rows: dict[str, dict[str, Any]], group: str = "wide", batch_size: int = 1000
+) -> dict[str, dict[str, Any]]:
     """The only candidate of each customer, for a campaign that names the model."""
     at_work = shop(
         [campaign("offer", uplift={"model": "coupons", "group": group})],
@@ -45,7 +48,9 @@ def decided(model: ModelInUse, rows: dict[str, dict[str, Any]], group: str = "wi
     told = customers(at_work, {name: {"is_new": "yes"} | row for name, row in rows.items()})
     bare = pass_over(at_work, CLOSE)
     the_pass = DecisionPass(bare.brand, bare.rules, bare.ready_at, bare.brand_mean_order_minor, (model,))
-    passed = pa.Table.from_batches(map(the_pass.candidates, told.combine_chunks().to_batches()))
+    # Each batch as a task of its own gets it: pickled, the model read anew.
+    batches = told.combine_chunks().to_batches(max_chunksize=batch_size)
+    passed = pa.Table.from_batches([pickle.loads(pickle.dumps(the_pass)).candidates(one) for one in batches])
     window = window_of(at_work.brand, the_pass.channels, CLOSE, passed, tuple(CANDIDATE_COLUMNS), (model,))
     ledger = decision_rows(window, settle_window(window, Policy.GREEDY), "run", 7).to_pylist()
     return {row["customer_id"]: row["candidates"][0] for row in ledger}
@@ -90,3 +95,13 @@ def test_a_customer_whose_feature_is_no_number_has_that_reason_and_nobody_else(b
 
     assert (found["broken"]["reason_code"], found["broken"]["uplift"]) == ("uplift_unknown", None)
     assert found["keen"]["reason_code"] is None
+
+
+def test_into_how_many_batches_and_tasks_customers_are_cut_changes_no_bit_of_an_uplift() -> None:
+    rows = {f"c{number:03d}": {"orders": number * 0.37} for number in range(200)}
+
+    at_once = decided(USED, rows)
+
+    for size in (1, 7, 64):
+        cut = decided(USED, rows, batch_size=size)
+        assert [one["uplift"].hex() for one in cut.values()] == [one["uplift"].hex() for one in at_once.values()]
