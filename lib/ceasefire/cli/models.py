@@ -10,7 +10,7 @@ import typer
 
 from ceasefire.cli.options import Conf, Json, Root
 from ceasefire.cli.output import progress, results, say_json, say_records, say_table
-from ceasefire.cli.workspaces import instant, open_workspace
+from ceasefire.cli.workspaces import instant, open_workspace, tracking_server
 from ceasefire.errors import UsageError
 from ceasefire.pipelines.models import registered_name
 from ceasefire.pipelines.training import CAVEAT, Trained, train
@@ -130,7 +130,7 @@ def trained_as_data(trained: Trained) -> dict[str, Any]:
 
 def _declared(conf: Path, root: str) -> list[tuple[str, Registry, str]]:
     settings = load_brand(conf, os.environ).brand.settings
-    registry = registry_of(root, os.environ.get("CEASEFIRE_TRACKING", ""))
+    registry = registry_of(root, tracking_server())
     return [(model, registry, registered_name(settings.brand, model)) for model in settings.models]
 
 

@@ -34,9 +34,14 @@ def session_for(at_work: BrandAtWork, root: str) -> Iterator[Workspace]:
     spark = local_session("ceasefire", {})
     try:
         lake = Lake(spark, root, at_work.brand.settings.brand)
-        yield Workspace(lake, at_work, WallClock(), os.environ.get("CEASEFIRE_TRACKING", ""))
+        yield Workspace(lake, at_work, WallClock(), tracking_server())
     finally:
         quiet_stop(spark)
+
+
+def tracking_server() -> str:
+    """The address of the MLflow server that the environment names, or nothing."""
+    return os.environ.get("CEASEFIRE_TRACKING", "")
 
 
 def instant(text: str | None, option: str) -> datetime | None:

@@ -19,6 +19,7 @@ from ceasefire.pipelines.memberships import shown_value, values_read
 from ceasefire.pipelines.models import models_in_use
 from ceasefire.pipelines.workspace import BrandAtWork, Workspace, load_pinned_brand
 from ceasefire.reports.explanation import Explanation, Membership, Mover
+from ceasefire.scoring.chosen_uplifts import ModelInUse
 from ceasefire.scoring.uplift_model import UpliftModel
 from ceasefire.segments.program import with_residual
 from ceasefire.storage.lake import Lake, read_table, rows_of
@@ -111,7 +112,7 @@ def _memberships(pinned: BrandAtWork, features: pa.Table) -> list[Membership]:
 
 
 def _model_text(pin: dict[str, Any]) -> str:
-    named = pin["name"] if pin["number"] is None else f"{pin['name']}/{pin['number']}"
+    named = ModelInUse(pin["name"], pin["number"]).label
     return f"{named} (priors instead: {pin['detail']})" if pin["refusal"] else named
 
 
