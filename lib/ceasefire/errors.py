@@ -60,6 +60,18 @@ class ConfigurationError(CeasefireError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+class AlreadyRunningError(CeasefireError):
+    """Raised when another process already does on a root what this one was started for."""
+
+    exit_code = 2
+
+
+class LostCheckpointError(CeasefireError):
+    """Raised when a query has worked on a root before and its checkpoint is gone."""
+
+    exit_code = 1
+
+
 class EnvironmentMissingError(CeasefireError):
     """Raised when the machine lacks something: Java, the Delta jars, a folder that can be written."""
 

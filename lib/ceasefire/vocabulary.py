@@ -146,6 +146,7 @@ class WithheldReason(StrEnum):
     CANCELLED_BY_EVENT = "cancelled_by_event"
     NO_ADDRESS = "no_address"
     EXPIRED = "expired"
+    SHADOW = "shadow_mode"
 
 
 GRANTED, WITHDRAWN = "granted", "withdrawn"

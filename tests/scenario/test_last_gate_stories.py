@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from ceasefire.ids import hash64
-from ceasefire.release.last_check import flag_withheld, keep_due, news_since
+from ceasefire.release.last_check import flag_withheld, keep_due, news_since, withhold_in_shadow
 from ceasefire.release.queue import cleared, withheld
 from ceasefire.tables import CLOCK_TICKS, CONTACTS_VAULT, DECISIONS, EVENTS, SEND_QUEUE, WITHHELD_SENDS
 from frames import assert_same_rows
@@ -69,20 +69,23 @@ def judged(
     events: Sequence[Event],
     ticks: Sequence[datetime] = (SLOT, SLOT + 2 * HOUR),
     contacts: Mapping[str, Mapping[str, str]] | None = None,
+    now: datetime | None = None,
 ) -> DataFrame:
     """The sends of these customers with the last gate's verdict; everybody has every address unless said."""
     reachable = {name: {"email": f"{name}@example.com", "phone": f"+1 {name}"} for name in rows}
     known = reachable if contacts is None else contacts
     vault = frame_of(spark, CONTACTS_VAULT, [{"customer_id": name, **one} for name, one in known.items()])
-    due = due_sends(spark, ledger(spark, rows), ticks)
+    due = due_sends(spark, ledger(spark, rows), ticks, now)
     kinds = {name: SHOP.brand.settings.address_kind(name) for name in SHOP.brand.settings.channels}
     return flag_withheld(due, news_since(due, frame_of(spark, EVENTS, events)), vault, kinds)
 
 
-def due_sends(spark: SparkSession, decisions: DataFrame, ticks: Sequence[datetime]) -> DataFrame:
+def due_sends(
+    spark: SparkSession, decisions: DataFrame, ticks: Sequence[datetime], now: datetime | None = None
+) -> DataFrame:
     nothing_yet = frame_of(spark, SEND_QUEUE, []).select("send_id")
     clock = frame_of(spark, CLOCK_TICKS, [{"tick_at": one} for one in ticks])
-    return keep_due(decisions, nothing_yet, clock, min(ticks)).drop("is_handled")
+    return keep_due(decisions, nothing_yet, clock, min(ticks), now).drop("is_handled")
 
 
 def assert_verdicts(flagged: DataFrame, expected: Sequence[tuple[str, str | None, str | None]]) -> None:
@@ -304,6 +307,30 @@ def test_a_send_is_judged_at_the_first_tick_at_or_after_its_slot_however_late_it
         [("peter", SLOT, None), ("eve", SLOT + 3 * HOUR, None)],
         ["customer_id", "tick_at", "withheld_reason"],
     )
+
+
+def test_a_send_that_a_live_clock_finds_late_is_judged_as_of_now_so_that_nobody_who_opted_out_hears_from_us(
+    spark: SparkSession,
+) -> None:
+    # given a decision that was made only after ticks had passed its slot, and an opt-out after them
+    ticks = [SLOT, SLOT + timedelta(minutes=15), SLOT + timedelta(minutes=45)]
+    events = [it("peter", "unsubscribed", SLOT + timedelta(minutes=30), channel="email")]
+
+    live = judged(spark, {"peter": COAT_BUYER, "uma": COAT_BUYER}, events, ticks, now=ticks[-1])
+    replayed = judged(spark, {"peter": COAT_BUYER, "uma": COAT_BUYER}, events, ticks)
+
+    assert_verdicts(live, [("peter", "unsubscribed", "e1"), ("uma", None, None)])
+    assert_verdicts(replayed, [("peter", None, None), ("uma", None, None)])
+    assert_same_rows(live, [("peter", ticks[-1]), ("uma", ticks[-1])], ["customer_id", "tick_at"])
+
+
+def test_in_shadow_mode_what_may_go_is_withheld_too_and_says_that_it_would_have_gone(spark: SparkSession) -> None:
+    events = [it("peter", "unsubscribed", CLOSE + HOUR, channel="email")]
+
+    flagged = withhold_in_shadow(judged(spark, {"peter": COAT_BUYER, "uma": COAT_BUYER}, events))
+
+    assert_verdicts(flagged, [("peter", "unsubscribed", "e1"), ("uma", "shadow_mode", None)])
+    assert cleared(flagged).isEmpty()
 
 
 def test_nothing_is_due_before_its_slot_or_out_of_silence(spark: SparkSession) -> None:

@@ -18,11 +18,11 @@ from ceasefire.pipelines.ingest import ingest_batch, start_ingest
 from ceasefire.pipelines.workspace import Workspace, load_brand
 from ceasefire.runtime.clock import FixedClock
 from ceasefire.storage.lake import Lake, append_once, create_tables, read_table, rows_of
-from ceasefire.tables import CONTACTS_VAULT, EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS, WINDOW_CLOSES
+from ceasefire.tables import CONTACTS_VAULT, EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS, QUERY_EPOCHS, WINDOW_CLOSES
 from spark.parsed_rows import LINE
 from unit.config.brand_texts import write
 
-TABLES = (INGEST_BATCHES, EVENTS, QUARANTINED_EVENTS, CONTACTS_VAULT, WINDOW_CLOSES)
+TABLES = (QUERY_EPOCHS, INGEST_BATCHES, EVENTS, QUARANTINED_EVENTS, CONTACTS_VAULT, WINDOW_CLOSES)
 WALL = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 

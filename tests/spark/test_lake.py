@@ -14,6 +14,7 @@ from ceasefire.errors import CheckFailedError, EnvironmentMissingError, UsageErr
 from ceasefire.storage.lake import (
     Lake,
     Write,
+    append_batch,
     append_once,
     create_tables,
     merge_rows,
@@ -60,12 +61,13 @@ def test_a_write_that_is_repeated_is_done_once(spark: SparkSession, tmp_path: Pa
     create_tables(lake, [VISITS])
     assert (stored(lake), table_version(lake, VISITS)) == ({}, 0)
 
-    # an append is known by table, step, epoch and number
+    # an append is known by table, step and number, that of a batch by its query's epoch too
     for _ in range(2):
         append_once(lake, VISITS, visits(("a", 1)), "visit", 0)
     append_once(lake, VISITS, visits(("b", None)), "other step", 0)
-    append_once(Lake(spark, lake.root, "corner", epoch=1), VISITS, visits(("c", 3)), "visit", 0)
-    assert stored(lake) == {"a": 1, "b": None, "c": 3}
+    for epoch in (0, 1, 1):
+        append_batch(Lake(spark, lake.root, "corner", epoch=epoch), VISITS, visits((f"epoch {epoch}", 3)), "visit", 0)
+    assert stored(lake) == {"a": 1, "b": None, "epoch 0": 3, "epoch 1": 3}
     assert [one.done for one in seen] == [False, True] * 3
 
     # a merge inserts what is new and updates what its condition says
@@ -73,12 +75,12 @@ def test_a_write_that_is_repeated_is_done_once(spark: SparkSession, tmp_path: Pa
     more_pages = F.col("new.page_count") > F.col("old.page_count")
     for _ in range(2):
         merge_rows(lake, VISITS, news, more_pages, {"page_count": F.col("new.page_count")})
-    assert stored(lake) == {"a": 5, "b": None, "c": 3, "d": 1}
+    assert stored(lake) == {"a": 5, "b": None, "c": 2, "d": 1, "epoch 0": 3, "epoch 1": 3}
 
     # an overwrite replaces all, and what was there before can still be read
     before = table_version(lake, VISITS)
     overwrite(lake, VISITS, visits(("e", 1)))
-    assert (stored(lake), len(stored(lake, before))) == ({"e": 1}, 4)
+    assert (stored(lake), len(stored(lake, before))) == ({"e": 1}, 6)
 
 
 def test_a_frame_that_does_not_fit_its_table_says_everything_at_once_and_a_root_that_cannot_be_written_too(

@@ -25,6 +25,7 @@ from ceasefire.tables import (
     EVENTS,
     INGEST_BATCHES,
     QUARANTINED_EVENTS,
+    QUERY_EPOCHS,
     WINDOW_CLOSES,
     WINDOW_FEATURES,
 )
@@ -40,6 +41,7 @@ from spark.event_streams import (
 
 WALL = SECOND_CLOSE + timedelta(days=1)
 TABLES = (
+    QUERY_EPOCHS,
     INGEST_BATCHES,
     EVENTS,
     QUARANTINED_EVENTS,

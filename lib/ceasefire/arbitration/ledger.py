@@ -7,10 +7,23 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from ceasefire.vocabulary import Outcome
+from ceasefire.vocabulary import Outcome, WithheldReason
 
 SENT_COLUMNS = ("sent_campaign", "sent_channel", "sent_class", "sent_slot_at", "sent_duration")
 """What is told of a customer's commitments: lists of one length."""
+
+
+def freed(withheld: DataFrame, in_shadow: bool) -> DataFrame:
+    """The withheld sends that lock nobody.
+
+    A brand in shadow mode decides as if its sends had gone, so that its decisions are those of a live one; once it is
+    live, what was never sent counts no more.
+
+    Args:
+        withheld: rows of withheld_sends.
+        in_shadow: whether the brand that decides is in shadow mode.
+    """
+    return withheld.where(F.col("reason") != WithheldReason.SHADOW.value) if in_shadow else withheld
 
 
 def commitments(decisions: DataFrame, withheld: DataFrame, since: datetime, before: datetime) -> DataFrame:
@@ -18,7 +31,7 @@ def commitments(decisions: DataFrame, withheld: DataFrame, since: datetime, befo
 
     Args:
         decisions: rows of the ledger.
-        withheld: rows of withheld_sends; what was withheld locks nobody.
+        withheld: rows of withheld_sends that lock nobody.
         since: slots before this instant reach no further.
         before: the close that is being decided; a repetition must not see its own decisions.
 

@@ -13,9 +13,10 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError  # typer n
 
 from ceasefire.cli.demo import play_demo
 from ceasefire.cli.models import model_app
-from ceasefire.cli.options import Conf, Json, Root
+from ceasefire.cli.options import Conf, Events, Json, NewEpoch, Root
 from ceasefire.cli.output import complain, local_text, progress, refusal_lines, results, say_json, say_records
-from ceasefire.cli.workspaces import instant, open_workspace, session_for
+from ceasefire.cli.stream import play_stream
+from ceasefire.cli.workspaces import instant, open_workspace, require_events, session_for
 from ceasefire.errors import CeasefireError, EnvironmentMissingError, UsageError
 from ceasefire.ids import customer_id
 from ceasefire.pipelines.explain import explain as explain_decision
@@ -92,9 +93,10 @@ def validate(conf: Conf, as_json: Json = False) -> None:
 def run(
     conf: Conf,
     root: Root,
-    events: Annotated[str, typer.Option("--events", help="Folder of JSON-lines files, or one file.")],
+    events: Events,
     first: Annotated[str | None, typer.Option("--from", help="First close, ISO 8601 with offset.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="No close after this instant.")] = None,
+    new_epoch: NewEpoch = False,
     as_json: Json = False,
 ) -> None:
     """Take in all events, decide every due window in order, release, end.
@@ -103,9 +105,8 @@ def run(
     """
     start, end = instant(first, "--from"), instant(until, "--until")
     at_work = load_brand(conf, os.environ)
-    if "://" not in events and not Path(events).exists():
-        raise UsageError(f"no events at {events}; --events names a folder of JSON-lines files, or one such file")
-    with progress("starting Spark") as tell, session_for(at_work, root) as workspace:
+    require_events(events)
+    with progress("starting Spark") as tell, session_for(at_work, root, new_epoch) as workspace:
         ran = run_brand(workspace, events, start, end, tell)
         rows = summaries(workspace, ran.closes)
     if as_json:
@@ -116,6 +117,21 @@ def run(
             complain(line)
     else:
         results().print("No window was due: nothing new to decide.")
+
+
+@app.command()
+def stream(
+    conf: Conf,
+    root: Root,
+    events: Events,
+    new_epoch: NewEpoch = False,
+    prometheus: Annotated[int, typer.Option("--prometheus", min=0, max=65535, help="Port for /metrics; 0: none.")] = 0,
+) -> None:
+    """Go on for ever: take in events, decide each window when it is due, release; ends on Ctrl-C or SIGTERM.
+
+    Example: ceasefire stream --conf conf/brands/showcase --root lake --events events/
+    """
+    play_stream(conf, root, events, new_epoch, prometheus)
 
 
 @app.command()

@@ -29,12 +29,12 @@ def open_workspace(conf: Path, root: str) -> Iterator[Workspace]:
 
 
 @contextmanager
-def session_for(at_work: BrandAtWork, root: str) -> Iterator[Workspace]:
+def session_for(at_work: BrandAtWork, root: str, new_epoch: bool = False) -> Iterator[Workspace]:
     """A brand that is loaded already, with a session that ends with the command."""
     spark = local_session("ceasefire", {})
     try:
         lake = Lake(spark, root, at_work.brand.settings.brand)
-        yield Workspace(lake, at_work, WallClock(), tracking_server())
+        yield Workspace(lake, at_work, WallClock(), tracking_server(), new_epoch)
     finally:
         quiet_stop(spark)
 
@@ -42,6 +42,16 @@ def session_for(at_work: BrandAtWork, root: str) -> Iterator[Workspace]:
 def tracking_server() -> str:
     """The address of the MLflow server that the environment names, or nothing."""
     return os.environ.get("CEASEFIRE_TRACKING", "")
+
+
+def require_events(source: str) -> None:
+    """Refuse early when there are no events.
+
+    Raises:
+        UsageError: nothing is at that path.
+    """
+    if "://" not in source and not Path(source).exists():
+        raise UsageError(f"no events at {source}; --events names a folder of JSON-lines files, or one such file")
 
 
 def instant(text: str | None, option: str) -> datetime | None:

@@ -29,12 +29,6 @@ def _known_policy(value: object) -> object:
     return value
 
 
-def _not_shadow(value: object) -> object:
-    if value == "shadow":
-        raise refused("not supported yet", "live")
-    return value
-
-
 class DecisionWindow(Declared):
     """When all customers are decided together: every day at a whole hour of the brand's clock."""
 
@@ -82,9 +76,9 @@ class ConsentDefault(Declared):
 
 
 class Release(Declared):
-    """Whether decided sends are queued."""
+    """Whether decided sends are queued, or only judged, as a brand starts."""
 
-    mode: Annotated[Literal["live"], BeforeValidator(_not_shadow)] = "live"
+    mode: Literal["live", "shadow"] = "live"
 
 
 class UpliftTraining(Declared):

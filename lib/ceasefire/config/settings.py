@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ceasefire.config.parsing import parse_yaml, shown, where
@@ -23,7 +23,9 @@ class JobSettings(BaseSettings):
         events: folder or file of events; read by ingest alone.
         spark: Spark settings that win over ours.
         tracking: address of an MLflow server; empty: models are registered under the root.
+        prometheus: port on which figures are served for Prometheus; 0: on none.
         once: end when the input is drained instead of going on for ever.
+        new_epoch: start over where a checkpoint was lost.
     """
 
     model_config = SettingsConfigDict(env_prefix="CEASEFIRE_", frozen=True, extra="forbid")
@@ -33,24 +35,27 @@ class JobSettings(BaseSettings):
     events: str = ""
     spark: dict[str, str] = {}
     tracking: str = ""
+    prometheus: int = Field(default=0, ge=0, le=65535)
     once: bool = False
+    new_epoch: bool = False
 
 
 def settings_from_args(argv: Sequence[str] | None, job: str) -> JobSettings:
-    """Settings from `--settings FILE [--once]`; `--conf` belongs to spark-submit.
+    """Settings from `--settings FILE [--once] [--new-epoch]`; `--conf` belongs to spark-submit.
 
     Raises:
         UsageError: the file cannot be read.
         ConfigurationError: with every problem of it.
     """
     parser = argparse.ArgumentParser(prog=job)
-    parser.add_argument("--settings", type=Path, required=True, help="YAML file: root, conf, events, spark, tracking")
+    parser.add_argument("--settings", type=Path, required=True, help="YAML file, as conf/base.yaml")
     parser.add_argument("--once", action="store_true", help="end when the input is drained")
+    parser.add_argument("--new-epoch", action="store_true", help="start over if the checkpoint was lost")
     arguments = parser.parse_args(argv)
-    return read_settings(arguments.settings, arguments.once)
+    return read_settings(arguments.settings, arguments.once, arguments.new_epoch)
 
 
-def read_settings(file: Path, once: bool) -> JobSettings:
+def read_settings(file: Path, once: bool, new_epoch: bool = False) -> JobSettings:
     """Settings of a file.
 
     Raises:
@@ -66,14 +71,14 @@ def read_settings(file: Path, once: bool) -> JobSettings:
         raise ConfigurationError(problems)
     values: dict[str, Any] = data if isinstance(data, dict) else {}
     try:
-        return JobSettings(**{**values, "once": once})
+        return JobSettings(**{**values, "once": once, "new_epoch": new_epoch})
     except ValidationError as error:
         raise ConfigurationError(
             Problem(
                 where(str(file), lines, details["loc"]),
                 f"{'.'.join(str(part) for part in details['loc'])}: {details['msg'].lower()}",
                 "" if details["type"] == "missing" else shown(details["input"]),
-                "root, conf, events, spark, tracking",
+                "root, conf, events, spark, tracking, prometheus",
             )
             for details in error.errors()
         ) from None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
@@ -12,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from ceasefire.arbitration.ledger import commitments
+from ceasefire.arbitration.ledger import commitments, freed
 from ceasefire.config.bundle import Brand
 from ceasefire.config.units import instant_micros
 from ceasefire.errors import CheckFailedError
@@ -33,6 +34,7 @@ from ceasefire.pipelines.settlement import (
 )
 from ceasefire.pipelines.streams import Follower, start_follower
 from ceasefire.pipelines.workspace import BrandAtWork, Workspace, load_pinned_brand
+from ceasefire.runtime.figures import Figures
 from ceasefire.scoring.chosen_uplifts import ModelInUse
 from ceasefire.storage.lake import (
     append_once,
@@ -71,20 +73,36 @@ class Pins:
 def start_decide(workspace: Workspace, once: bool) -> Follower:
     """Follow the closed windows and decide each, in order."""
 
-    def decide(closes: DataFrame, batch_id: int) -> None:
-        at_batch = replace(workspace, lake=replace(workspace.lake, spark=closes.sparkSession))
-        for close in sorted(rows_of(closes), key=lambda row: row["window_end"]):
-            decide_window(at_batch, close)
-
-    return start_follower(workspace.lake, follow_table(workspace.lake, WINDOW_CLOSES), "decide", decide, once)
+    return start_follower(workspace, follow_table(workspace.lake, WINDOW_CLOSES), "decide", decide_closed, once)
 
 
-def decide_window(workspace: Workspace, close: dict[str, Any]) -> None:
+def decide_closed(workspace: Workspace, closes: DataFrame, batch_id: int) -> Figures | None:
+    """Decide the windows of a batch of closes, in order.
+
+    Returns:
+        How long after the newest close it was decided, outcomes and losses by reason; None without a window to decide.
+    """
+    counts: dict[str, Counter[str]] = {"outcomes": Counter(), "losses": Counter()}
+    decided = None
+    for close in sorted(rows_of(closes), key=lambda row: row["window_end"]):
+        run = decide_window(workspace, close)
+        if run is None:
+            continue
+        decided = close["window_end"]
+        counts["outcomes"].update(send=run["send_count"], silence=run["customer_count"] - run["send_count"])
+        counts["losses"].update(dict(run["losses"]))
+    return None if decided is None else Figures((workspace.clock.now() - decided).total_seconds(), counts)
+
+
+def decide_window(workspace: Workspace, close: dict[str, Any]) -> dict[str, Any] | None:
     """Decide for every customer of a closed window; a window that is decided stays as it is.
 
     Args:
         workspace: the brand at work.
         close: a row of window_closes.
+
+    Returns:
+        The row of decision_runs; None when the window was decided before.
 
     Raises:
         CheckFailedError: the features of the window are not all there.
@@ -93,7 +111,7 @@ def decide_window(workspace: Workspace, close: dict[str, Any]) -> None:
     here = F.col("window_end") == F.lit(window_end)
     run = rows_of(read_table(lake, DECISION_RUNS).where(here))
     if run and not read_table(lake, DECISIONS).where(here).isEmpty():
-        return
+        return None
     pins = _pins(workspace, run)
     window, passed = _candidates(workspace, close, pins)
     policy = pins.at_work.brand.settings.policy.default
@@ -124,6 +142,7 @@ def decide_window(workspace: Workspace, close: dict[str, Any]) -> None:
     append_once(lake, DECISION_RUNS, _one_row(row), "decide", number)
     _write_memberships(workspace, pins.at_work, passed, window_end)
     append_once(lake, DECISIONS, decisions, "decide", number)
+    return row
 
 
 def _one_row(row: dict[str, Any]) -> pa.Table:
@@ -156,7 +175,7 @@ def _candidates(workspace: Workspace, close: dict[str, Any], pins: Pins) -> tupl
     features = read_table(lake, WINDOW_FEATURES).where(F.col("window_end") == F.lit(window_end))
     sent = commitments(
         read_table(lake, DECISIONS, pins.ledger_version),
-        read_table(lake, WITHHELD_SENDS, pins.withheld_version),
+        freed(read_table(lake, WITHHELD_SENDS, pins.withheld_version), brand.settings.release.mode == "shadow"),
         since=window_end - _reach(brand),
         before=window_end,
     )

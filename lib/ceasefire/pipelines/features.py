@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -17,6 +16,7 @@ from ceasefire.history.packing import packed_histories, with_tail
 from ceasefire.pipelines.programs import Programs
 from ceasefire.pipelines.streams import Follower, start_follower
 from ceasefire.pipelines.workspace import Workspace
+from ceasefire.runtime.figures import Figures
 from ceasefire.storage.lake import (
     Lake,
     append_once,
@@ -49,14 +49,20 @@ _PROFILE_COLUMNS = {"profile_name": "profile.name", "profile_value": "profile.va
 def start_features(workspace: Workspace, once: bool) -> Follower:
     """Follow the clock; a tick that makes a window due closes it."""
 
-    def close_due(ticks: DataFrame, batch_id: int) -> None:
-        due = ticks.where(F.col("window_end").isNotNull()).select("window_end").distinct()
-        windows = sorted(row["window_end"] for row in rows_of(due))
-        at_batch = replace(workspace, lake=replace(workspace.lake, spark=ticks.sparkSession))
-        for window_end in windows:
-            close_window(at_batch, window_end)
+    return start_follower(workspace, follow_table(workspace.lake, CLOCK_TICKS), "build_features", close_due, once)
 
-    return start_follower(workspace.lake, follow_table(workspace.lake, CLOCK_TICKS), "build_features", close_due, once)
+
+def close_due(workspace: Workspace, ticks: DataFrame, batch_id: int) -> Figures | None:
+    """Close the windows that a batch of ticks makes due.
+
+    Returns:
+        How long after the newest close its features were there; None when no window was due.
+    """
+    due = ticks.where(F.col("window_end").isNotNull()).select("window_end").distinct()
+    windows = sorted(row["window_end"] for row in rows_of(due))
+    for window_end in windows:
+        close_window(workspace, window_end)
+    return Figures((workspace.clock.now() - windows[-1]).total_seconds()) if windows else None
 
 
 def close_window(workspace: Workspace, window_end: datetime) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,10 +17,10 @@ from ceasefire.events.parsing import PARSED_SCHEMA, parse_lines
 from ceasefire.events.verdicts import annotate_verdicts, is_event, keep_events, keep_rejected
 from ceasefire.pipelines.streams import Follower, start_follower
 from ceasefire.pipelines.workspace import Workspace
-from ceasefire.storage.lake import Lake, append_once, merge_rows, read_table, rows_of, together
+from ceasefire.runtime.figures import Figures
+from ceasefire.storage.lake import Lake, append_batch, merge_rows, read_table, rows_of, together
 from ceasefire.tables import CONTACTS_VAULT, EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS, WINDOW_CLOSES
 
-BATCHES_PER_EPOCH = 1 << 32
 MAX_FILES_PER_BATCH = 100
 BROADCAST_KEYS = 200_000
 """Up to so many rows of a batch, their keys go to where the log lies, and the log is not shuffled."""
@@ -36,18 +35,17 @@ def start_ingest(workspace: Workspace, source: str, once: bool) -> Follower:
         UsageError: there is nothing at that path.
     """
     lines = _follow_files(workspace.lake.spark, source)
-
-    def ingest(batch: DataFrame, batch_id: int) -> None:
-        ingest_batch(replace(workspace, lake=replace(workspace.lake, spark=batch.sparkSession)), batch, batch_id)
-
-    return start_follower(workspace.lake, lines, "ingest_events", ingest, once)
+    return start_follower(workspace, lines, "ingest_events", ingest_batch, once)
 
 
-def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> None:
+def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figures | None:
     """Take in one batch of lines (value, source_file, source_block). Repeating it changes nothing.
 
     The order of writes is what makes that true: first the batch's own clock, then what others wait for, the events
     last; what earlier batches brought is looked up without this one.
+
+    Returns:
+        How long after the newest event of the batch it was taken in, and what became of the rows; None without rows.
 
     Raises:
         CheckFailedError: the rows that arrived are not those that were written.
@@ -57,23 +55,26 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> None:
     parsed = lines.mapInArrow(parse_lines(workspace.at_work.contract), PARSED_SCHEMA).localCheckpoint(eager=True)
     row_count = parsed.count()
     if row_count == 0:
-        return
-    batch_number = lake.epoch * BATCHES_PER_EPOCH + batch_id
+        return None
+    batch_number = lake.batch_number(batch_id)
     ingested_at, late_before = _batch_clock(workspace, batch_number, batch_id, row_count)
     known = _known_events(lake, parsed, row_count, batch_number)
     judged = annotate_verdicts(parsed, known, ingested_at, late_before).localCheckpoint(eager=True)
     events = keep_events(judged, batch_number, ingested_at)
     rejected = keep_rejected(judged, batch_number, ingested_at)
-    event_count = judged.where(is_event()).count()
+    (accepted,) = rows_of(judged.where(is_event()).agg(F.count("*").alias("count"), F.max("event_at").alias("newest")))
+    event_count = accepted["count"]
     writes: list[Callable[[], None]] = []
     if event_count:
         writes.append(lambda: _merge_contacts(lake, judged))
     if event_count < row_count:
-        writes.append(lambda: append_once(lake, QUARANTINED_EVENTS, rejected, "ingest", batch_id))
+        writes.append(lambda: append_batch(lake, QUARANTINED_EVENTS, rejected, "ingest", batch_id))
     together(writes)
     if event_count:
-        append_once(lake, EVENTS, events, "ingest", batch_id)
+        append_batch(lake, EVENTS, events, "ingest", batch_id)
     _check_counts(lake, batch_number, row_count)
+    lag = (ingested_at - accepted["newest"]).total_seconds() if event_count else None
+    return Figures(lag, {"intake": {"events": event_count, "quarantined": row_count - event_count}})
 
 
 def _follow_files(spark: SparkSession, source: str) -> DataFrame:
@@ -110,7 +111,7 @@ def _batch_clock(
         },
         schema=INGEST_BATCHES.arrow_schema,
     )
-    append_once(lake, INGEST_BATCHES, pins, "ingest", batch_id)
+    append_batch(lake, INGEST_BATCHES, pins, "ingest", batch_id)
     pinned = rows_of(read_table(lake, INGEST_BATCHES).where(F.col("ingest_batch") == batch_number))
     if len(pinned) != 1 or pinned[0]["row_count"] != row_count:
         raise CheckFailedError(

@@ -1,17 +1,25 @@
-"""What the four jobs share: from settings to a brand at work, and from an error to an exit code."""
+"""What the jobs share: from settings to a brand at work, and from an error to an exit code."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 
 from ceasefire.config.settings import JobSettings, settings_from_args
 from ceasefire.errors import CeasefireError
+from ceasefire.pipelines.clock import newest_ticks, tick
+from ceasefire.pipelines.stream import run_clock
 from ceasefire.pipelines.streams import Follower
 from ceasefire.pipelines.workspace import Workspace, load_brand
 from ceasefire.runtime.clock import WallClock
+from ceasefire.runtime.logs import json_lines
+from ceasefire.runtime.metrics import listening
+from ceasefire.runtime.prometheus import prometheus_page
 from ceasefire.runtime.session import job_session, quiet_stop
+from ceasefire.runtime.stopping import stop_requests
 from ceasefire.storage.lake import Lake, create_tables
 from ceasefire.tables import ALL_TABLES
 
@@ -20,8 +28,31 @@ Work = Callable[[Workspace, JobSettings], None]
 
 
 def run_job(job: str, argv: Sequence[str] | None, start: Start) -> None:
-    """Read the settings, start the job's query, and wait until it ends; leave with the error's exit code."""
-    work_in_job(job, argv, lambda workspace, settings: start(workspace, settings).finish())
+    """Read the settings, start the job's query, and wait until it ends or is asked to; leave with the error's code."""
+
+    def follow(workspace: Workspace, settings: JobSettings) -> None:
+        with ExitStack() as stack:
+            stop = stack.enter_context(stop_requests())
+            sinks = [json_lines(None)]
+            if settings.prometheus:
+                sinks.append(stack.enter_context(prometheus_page(settings.prometheus)))
+            report = stack.enter_context(listening(workspace.lake.spark, sinks))
+            start(replace(workspace, report=report), settings).finish(stop)
+
+    work_in_job(job, argv, follow)
+
+
+def run_clock_job(job: str, argv: Sequence[str] | None) -> None:
+    """Read the settings and be the clock of the other jobs; with `--once`, write what is due now."""
+
+    def work(workspace: Workspace, settings: JobSettings) -> None:
+        if settings.once:
+            tick(workspace, newest_ticks(workspace))
+            return
+        with stop_requests() as stop:
+            run_clock(workspace, stop, [], lambda: None)
+
+    work_in_job(job, argv, work)
 
 
 def work_in_job(job: str, argv: Sequence[str] | None, work: Work) -> None:
@@ -33,7 +64,7 @@ def work_in_job(job: str, argv: Sequence[str] | None, work: Work) -> None:
         try:
             lake = Lake(spark, settings.root, at_work.brand.settings.brand)
             create_tables(lake, ALL_TABLES)
-            work(Workspace(lake, at_work, WallClock(), settings.tracking), settings)
+            work(Workspace(lake, at_work, WallClock(), settings.tracking, settings.new_epoch), settings)
         finally:
             quiet_stop(spark)
     except CeasefireError as error:

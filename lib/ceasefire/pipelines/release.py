@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -23,9 +22,10 @@ from ceasefire.quality.identities import (
     release_counts,
     release_identities,
 )
-from ceasefire.release.last_check import flag_withheld, keep_due, news_since
+from ceasefire.release.last_check import flag_withheld, keep_due, news_since, withhold_in_shadow
 from ceasefire.release.queue import cleared, withheld
-from ceasefire.storage.lake import Lake, append_once, follow_table, read_table, rows_of, together
+from ceasefire.runtime.figures import Figures
+from ceasefire.storage.lake import Lake, append_batch, follow_table, read_table, rows_of, together
 from ceasefire.storage.mirror import write_mirror
 from ceasefire.tables import (
     CLOCK_TICKS,
@@ -46,86 +46,114 @@ def start_release(workspace: Workspace, once: bool) -> Follower:
 
     # Heals a mirror that a crash left behind its queue.
     write_mirror(workspace.lake, read_table(workspace.lake, SEND_QUEUE), workspace.brand.settings.channels)
-
-    def release(ticks: DataFrame, batch_id: int) -> None:
-        (first,) = rows_of(ticks.agg(F.min("tick_at").alias("tick_at")))
-        if first["tick_at"] is None:
-            return  # the creation of the table is a batch too
-        at_batch = replace(workspace, lake=replace(workspace.lake, spark=ticks.sparkSession))
-        release_due(at_batch, first["tick_at"], batch_id)
-
-    return start_follower(workspace.lake, follow_table(workspace.lake, CLOCK_TICKS), "release_sends", release, once)
+    return start_follower(workspace, follow_table(workspace.lake, CLOCK_TICKS), "release_sends", release_at, once)
 
 
-def release_due(workspace: Workspace, since: datetime, batch_id: int) -> None:
+def release_at(workspace: Workspace, ticks: DataFrame, batch_id: int) -> Figures | None:
+    """Release what is due at a batch of ticks, as `release_due`."""
+    newest = F.max(F.when(F.col("is_live"), F.col("tick_at")))
+    (span,) = rows_of(ticks.agg(F.min("tick_at").alias("since"), newest.alias("now")))
+    if span["since"] is None:
+        return None  # the creation of the table is a batch too
+    return release_due(workspace, span["since"], span["now"], batch_id)
+
+
+def release_due(workspace: Workspace, since: datetime, now: datetime | None, batch_id: int) -> Figures | None:
     """Queue what is due and may go, and say why the rest may not; whatever went wrong before heals here.
 
     Args:
         workspace: the brand at work.
         since: the first tick of the batch.
+        now: its newest tick if that shows the present.
         batch_id: of the batch, the same when it is repeated.
+
+    Returns:
+        How long after the oldest close that was waited for its sends were judged, and what became of them by channel
+        and by reason; None when nothing waited.
 
     Raises:
         CheckFailedError: an identity is broken. If it is one of what came before, nothing is released.
     """
     lake = workspace.lake
-    due = _due(lake, since).localCheckpoint(eager=True)
+    due = _due(lake, since, now).localCheckpoint(eager=True)
     waiting = due.where(~F.col("is_handled")).drop("is_handled")
     (work,) = rows_of(
         due.agg(
             F.count("*").alias("count"),
             F.count_if(~F.col("is_handled")).alias("waiting"),
             F.min("as_of").alias("since"),
+            F.min(F.when(~F.col("is_handled"), F.col("as_of"))).alias("waiting_since"),
             F.max("tick_at").alias("now"),
         )
     )
     if not work["count"]:
-        return
+        return None
     before = _identities_before(lake, work["since"])
     if not all(one.holds for one in before):
         # Nothing leaves while what came before does not add up; the rows say so, and the next start tries again.
         _record(lake, before, work["now"], "refused", batch_id)
         _refuse_broken(before)
-    if work["waiting"]:
-        _release(workspace, waiting, work["waiting"], batch_id)
+    figures = _release(workspace, waiting, work["waiting_since"], batch_id) if work["waiting"] else None
     after = _identities_after(lake, work["since"])
     _record(lake, [*before, *after], work["now"], "release", batch_id)
     _refuse_broken(after)
+    return figures
 
 
-def _release(workspace: Workspace, waiting: DataFrame, waiting_count: int, batch_id: int) -> None:
+def _release(workspace: Workspace, waiting: DataFrame, waiting_since: datetime, batch_id: int) -> Figures:
     lake, settings = workspace.lake, workspace.brand.settings
     kinds = {channel: settings.address_kind(channel) for channel in settings.channels}
     news, vault = news_since(waiting, read_table(lake, EVENTS)), read_table(lake, CONTACTS_VAULT)
     # Kept, so that both writes see the same verdicts and neither sees the other's rows.
-    flagged = flag_withheld(waiting, news, vault, kinds).localCheckpoint(eager=True)
-    stopped = flagged.where(F.col("withheld_reason").isNotNull()).count()
+    verdicts = flag_withheld(waiting, news, vault, kinds)
+    if settings.release.mode == "shadow":
+        verdicts = withhold_in_shadow(verdicts)
+    flagged = verdicts.localCheckpoint(eager=True)
+    stopped, queued = _fates(flagged)
     writes: list[Callable[[], None]] = []
     if stopped:
-        writes.append(lambda: append_once(lake, WITHHELD_SENDS, withheld(flagged), "release", batch_id))
-    if stopped < waiting_count:
-        writes.append(lambda: append_once(lake, SEND_QUEUE, cleared(flagged), "release", batch_id))
+        writes.append(lambda: append_batch(lake, WITHHELD_SENDS, withheld(flagged), "release", batch_id))
+    if queued:
+        writes.append(lambda: append_batch(lake, SEND_QUEUE, cleared(flagged), "release", batch_id))
     together(writes)
     write_mirror(lake, read_table(lake, SEND_QUEUE), settings.channels)
+    lag = (workspace.clock.now() - waiting_since).total_seconds()
+    return Figures(lag, {"queued": queued, "withheld": stopped})
 
 
-def _due(lake: Lake, since: datetime) -> DataFrame:
+def _fates(flagged: DataFrame) -> tuple[dict[str, int], dict[str, int]]:
+    """How many are withheld, by reason, and how many may go, by channel."""
+    may_go = F.col("withheld_reason").isNull()
+    groups = rows_of(
+        flagged.groupBy("withheld_reason", F.when(may_go, F.col("channel")).alias("channel")).agg(
+            F.count("*").alias("count")
+        )
+    )
+    stopped = {one["withheld_reason"]: one["count"] for one in groups if one["withheld_reason"] is not None}
+    return stopped, {one["channel"]: one["count"] for one in groups if one["withheld_reason"] is None}
+
+
+def _due(lake: Lake, since: datetime, now: datetime | None) -> DataFrame:
     handled = read_table(lake, SEND_QUEUE).select("send_id").union(read_table(lake, WITHHELD_SENDS).select("send_id"))
-    return keep_due(read_table(lake, DECISIONS), handled, read_table(lake, CLOCK_TICKS), since)
+    return keep_due(read_table(lake, DECISIONS), handled, read_table(lake, CLOCK_TICKS), since, now)
 
 
 def _identities_before(lake: Lake, since: datetime) -> list[Identity]:
-    runs = read_table(lake, DECISION_RUNS).where(F.col("window_end") >= F.lit(since))
-    intake, ledger, counted = together(
-        [
-            lambda: rows_of(
-                intake_counts(*(read_table(lake, t) for t in (INGEST_BATCHES, EVENTS, QUARANTINED_EVENTS)))
-            ),
-            lambda: rows_of(ledger_counts(read_table(lake, DECISIONS), since)),
-            lambda: rows_of(runs.agg(F.sum("customer_count").alias("count"))),
-        ]
-    )
-    return [*intake_identities(intake[0]), *ledger_identities(ledger[0], counted[0]["count"])]
+    intake, ledger = together([lambda: _intake_identities(lake), lambda: _ledger_identities(lake, since)])
+    return [*intake, *ledger]
+
+
+def _intake_identities(lake: Lake) -> list[Identity]:
+    (counts,) = rows_of(intake_counts(*(read_table(lake, one) for one in (INGEST_BATCHES, EVENTS, QUARANTINED_EVENTS))))
+    return intake_identities(counts)
+
+
+def _ledger_identities(lake: Lake, since: datetime) -> list[Identity]:
+    (counts,) = rows_of(ledger_counts(read_table(lake, DECISIONS), since))
+    # A window's run is written before its decisions: read after them, and no further than they go, both agree.
+    decided = F.col("window_end").between(F.lit(since), F.lit(counts["newest"]))
+    (runs,) = rows_of(read_table(lake, DECISION_RUNS).where(decided).agg(F.sum("customer_count").alias("count")))
+    return ledger_identities(counts, runs["count"])
 
 
 def _identities_after(lake: Lake, since: datetime) -> list[Identity]:
@@ -142,6 +170,7 @@ def _identities_after(lake: Lake, since: datetime) -> list[Identity]:
 def _record(lake: Lake, identities: Sequence[Identity], checked_at: datetime, step: str, batch_id: int) -> None:
     rows = [
         {
+            "release_batch": lake.batch_number(batch_id),
             "checked_at": checked_at,
             "identity": one.name,
             "expected": one.expected,
@@ -150,7 +179,7 @@ def _record(lake: Lake, identities: Sequence[Identity], checked_at: datetime, st
         }
         for one in identities
     ]
-    append_once(lake, RECONCILIATION, pa.Table.from_pylist(rows, RECONCILIATION.arrow_schema), step, batch_id)
+    append_batch(lake, RECONCILIATION, pa.Table.from_pylist(rows, RECONCILIATION.arrow_schema), step, batch_id)
 
 
 def _refuse_broken(identities: Sequence[Identity]) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-import pyarrow as pa
 from pyspark.sql import functions as F
 
 from ceasefire.config.schedule import last_close_at_or_before, window_closes
 from ceasefire.config.units import instant_micros, instant_of
 from ceasefire.errors import UsageError
+from ceasefire.pipelines.clock import tick_rows
 from ceasefire.pipelines.decide import start_decide
 from ceasefire.pipelines.features import epoch_minutes, start_features
 from ceasefire.pipelines.ingest import start_ingest
@@ -126,7 +126,7 @@ def _settle(
     grace = workspace.brand.settings.decision_window.grace.micros
     progress(f"{label}: features")
     ready = instant_of(instant_micros(close) + grace)
-    append_once(lake, CLOCK_TICKS, _ticks([(ready, close)]), "close", number)
+    append_once(lake, CLOCK_TICKS, tick_rows([(ready, close)], is_live=False), "close", number)
     followers["features"].drain()
     progress(f"{label}: decisions")
     followers["decide"].drain()
@@ -134,10 +134,5 @@ def _settle(
     decided = read_table(lake, DECISIONS).where((F.col("window_end") == F.lit(close)) & (F.col("outcome") == "send"))
     slots = sorted(row["slot_at"] for row in rows_of(decided.select("treatment.slot_at").distinct()))
     if slots:
-        append_once(lake, CLOCK_TICKS, _ticks([(slot, None) for slot in slots]), "slots", number)
+        append_once(lake, CLOCK_TICKS, tick_rows([(slot, None) for slot in slots], is_live=False), "slots", number)
     followers["release"].drain()
-
-
-def _ticks(ticks: list[tuple[datetime, datetime | None]]) -> pa.Table:
-    columns = [[tick for tick, _ in ticks], [close for _, close in ticks]]
-    return pa.table(dict(zip(("tick_at", "window_end"), columns, strict=True)), schema=CLOCK_TICKS.arrow_schema)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from threading import Event
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -11,10 +12,20 @@ from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from ceasefire.errors import CheckFailedError
+from ceasefire.pipelines.epochs import begin_epoch
+from ceasefire.pipelines.workspace import Workspace
 from ceasefire.runtime.failures import cause_of
-from ceasefire.storage.lake import Lake
+from ceasefire.runtime.figures import Figures
+from ceasefire.storage.locks import QueryLock, hold_query
 
-BatchFunction = Callable[[DataFrame, int], None]
+LAST_BATCH_SECONDS = 20
+"""Who asks a process to end takes it away by force after half a minute, as a rule."""
+
+NOBODY_ASKS = Event()
+"""What a query that ends by itself is told to wait for besides."""
+
+BatchFunction = Callable[[Workspace, DataFrame, int], Figures | None]
+"""Called with the brand on the batch's own session, the batch and its id; a repeated batch comes with the same id."""
 
 
 @dataclass
@@ -23,6 +34,7 @@ class Follower:
 
     name: str
     query: StreamingQuery
+    lock: QueryLock
     failures: list[Exception] = field(default_factory=list)
 
     def drain(self) -> None:
@@ -33,13 +45,46 @@ class Follower:
         """
         self._watched(self.query.processAllAvailable)
 
-    def finish(self) -> None:
-        """Wait until the query ends: after one round with `once`, else when it is stopped."""
-        self._watched(lambda: self.query.awaitTermination())
+    def finish(self, stop: Event = NOBODY_ASKS) -> None:
+        """Wait until the query has ended by itself, or is asked to; a batch that is under way then is given its time.
+
+        Raises:
+            As `drain`.
+        """
+        try:
+            while not self.has_ended(1):
+                if stop.is_set():
+                    self.settle()
+                    return
+        finally:
+            self.stop()
+
+    def has_ended(self, seconds: int = 0) -> bool:
+        """Wait so long for the end of the query; whether it has ended by itself.
+
+        Raises:
+            As `drain`.
+        """
+        ended: list[bool] = []
+        self._watched(lambda: ended.append(bool(self.query.awaitTermination(seconds))))
+        return ended == [True]
+
+    def settle(self) -> None:
+        """Wait for the end of a batch that is under way, but not for ever: it would be repeated at the next start.
+
+        Raises:
+            As `drain`.
+        """
+        for _ in range(LAST_BATCH_SECONDS):
+            if not (self.query.isActive and self.query.status["isTriggerActive"]) or self.has_ended(1):
+                return
 
     def stop(self) -> None:
         """End the query; a batch under way is repeated at the next start."""
-        self.query.stop()
+        try:
+            self.query.stop()
+        finally:
+            self.lock.release()
 
     def _watched(self, wait: Callable[[], object]) -> None:
         try:
@@ -50,27 +95,47 @@ class Follower:
             raise CheckFailedError(f"{self.name} stopped: {cause_of(error)}") from error
 
 
-def start_follower(lake: Lake, stream: DataFrame, name: str, work: BatchFunction, once: bool) -> Follower:
+def start_follower(workspace: Workspace, stream: DataFrame, name: str, work: BatchFunction, once: bool) -> Follower:
     """Start a query that calls `work` for each micro-batch, with its checkpoint beside the tables.
 
     Args:
-        lake: whose brand the checkpoint belongs to.
+        workspace: the brand at work; its lake holds the checkpoint.
         stream: what to follow.
         name: of the query and its checkpoint.
-        work: called with each batch and its id; a repeated batch comes with the same id.
+        work: what is done with a batch.
         once: end when the input is drained, instead of going on.
+
+    Raises:
+        AlreadyRunningError: another process runs this query on this root.
+        LostCheckpointError: the query has worked here before, its checkpoint is gone, and nobody said to start over.
     """
-    failures: list[Exception] = []
+    lake = workspace.lake
+    lock = hold_query(lake.local_folder, name)
+    try:
+        epoch = begin_epoch(workspace, name)
+        failures: list[Exception] = []
 
-    def watched(batch: DataFrame, batch_id: int) -> None:
-        try:
-            work(batch, batch_id)
-        except Exception as error:
-            failures.append(error)
-            raise
+        def watched(batch: DataFrame, batch_id: int) -> None:
+            try:
+                epoch.record()
+                here = replace(lake, spark=batch.sparkSession, epoch=epoch.number)
+                figures = work(replace(workspace, lake=here), batch, batch_id)
+                if figures is not None:
+                    workspace.report(query_name(lake.brand, name), batch_id, figures)
+            except Exception as error:
+                failures.append(error)
+                raise
 
-    writer = stream.writeStream.queryName(f"{lake.brand}_{name}").foreachBatch(watched)
-    writer = writer.option("checkpointLocation", lake.path("_checkpoints", name))
-    if once:
-        writer = writer.trigger(availableNow=True)
-    return Follower(name, writer.start(), failures)
+        writer = stream.writeStream.queryName(query_name(lake.brand, name)).foreachBatch(watched)
+        writer = writer.option("checkpointLocation", lake.path("_checkpoints", name))
+        if once:
+            writer = writer.trigger(availableNow=True)
+        return Follower(name, writer.start(), lock, failures)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def query_name(brand: str, name: str) -> str:
+    """What Spark calls a brand's query, as its listeners and pages show it."""
+    return f"{brand}_{name}"

@@ -13,6 +13,7 @@ from ceasefire.errors import ConfigurationError
 from ceasefire.events.contract import Contract
 from ceasefire.pipelines.programs import Programs, compile_brand, rule_problems
 from ceasefire.runtime.clock import Clock
+from ceasefire.runtime.figures import Figures
 from ceasefire.storage.lake import Lake
 
 
@@ -31,17 +32,26 @@ class BrandAtWork:
         return Contract(settings.brand, settings.currency, currency_exponent(settings.currency), self.key)
 
 
+def unreported(query: str, batch_id: int, figures: Figures) -> None:
+    """The watcher of those whom nobody watches."""
+
+
 @dataclass(frozen=True)
 class Workspace:
     """Everything a stage is told: where the tables are, what the brand wants, what time it is.
 
-    `tracking` is the address of an MLflow server; empty: models are registered beside the tables.
+    Attributes:
+        tracking: the address of an MLflow server; empty: models are registered beside the tables.
+        new_epoch: whether a query whose checkpoint is gone may start over.
+        report: told by each batch of a query (its name, the batch's id) what it came to.
     """
 
     lake: Lake
     at_work: BrandAtWork
     clock: Clock
     tracking: str = ""
+    new_epoch: bool = False
+    report: Callable[[str, int, Figures], None] = unreported
 
     @property
     def brand(self) -> Brand:

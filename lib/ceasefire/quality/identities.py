@@ -67,7 +67,8 @@ def ledger_counts(decisions: DataFrame, since: datetime) -> DataFrame:
 
     Returns:
         One row: decision_count, distinct_count (customer, lane, window), explained_count (every loser has a reason,
-        and none but a winner has none), candidate_count, winner_count, loser_count.
+        and none but a winner has none), candidate_count, winner_count, loser_count, and newest, the last decided
+        window.
     """
     recent = decisions.where(F.col("window_end") >= F.lit(since))
     unexplained = F.size(F.filter("candidates", lambda one: one["reason_code"].isNull()))
@@ -79,6 +80,7 @@ def ledger_counts(decisions: DataFrame, since: datetime) -> DataFrame:
         _total(F.size("candidates")).alias("candidate_count"),
         _total(winners).alias("winner_count"),
         _total(F.size("candidates") - unexplained).alias("loser_count"),
+        F.max("window_end").alias("newest"),
     )
 
 

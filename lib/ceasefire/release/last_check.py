@@ -23,7 +23,9 @@ LONGEST_TICK_GAP = timedelta(days=2)
 """How far before a tick the slots that it is the first to reach can lie; longer gaps only repeat no identities."""
 
 
-def keep_due(decisions: DataFrame, handled: DataFrame, ticks: DataFrame, since: datetime) -> DataFrame:
+def keep_due(
+    decisions: DataFrame, handled: DataFrame, ticks: DataFrame, since: datetime, now: datetime | None
+) -> DataFrame:
     """The decided sends whose slot has come and of which nothing has become yet, and those judged since an instant.
 
     Args:
@@ -32,11 +34,12 @@ def keep_due(decisions: DataFrame, handled: DataFrame, ticks: DataFrame, since: 
         ticks: tick_at of every tick so far.
         since: the first tick that is worked off; a send judged there is kept though it is handled already, so that
             a repeated batch is about the same sends.
+        now: the newest tick of a clock that shows the present, or None. A send that such a clock finds late is judged
+            as of now: whoever opted out after its slot must not hear from us.
 
     Returns:
         One row for each such send: decision_id, customer_id, as_of, through_batch, the columns of the treatment,
-        is_handled, and tick_at, the first tick at or after its slot: that is when it is judged, however late it is
-        found.
+        is_handled, and tick_at, when it is judged: at the first tick at or after its slot, or now if that is later.
     """
     sends = decisions.where(F.col("outcome") == "send").select(
         "decision_id", "customer_id", F.col("window_end").alias("as_of"), "through_batch", "treatment.*"
@@ -50,7 +53,9 @@ def keep_due(decisions: DataFrame, handled: DataFrame, ticks: DataFrame, since: 
     # Slots are whole hours, so there are few of them, however many sends and ticks there are.
     slots = open_now.select("slot_at").distinct()
     reached = slots.join(F.broadcast(ticks.select("tick_at")), on=F.col("tick_at") >= F.col("slot_at"), how="inner")
-    first_tick = reached.groupBy("slot_at").agg(F.min("tick_at").alias("tick_at"))
+    # The greatest of an instant and nothing is the instant.
+    judged_at = F.greatest(F.min("tick_at"), F.lit(now).cast("timestamp"))
+    first_tick = reached.groupBy("slot_at").agg(judged_at.alias("tick_at"))
     due = open_now.join(F.broadcast(first_tick), on="slot_at", how="inner")
     return due.where(~F.col("is_handled") | (F.col("tick_at") >= F.lit(since)))
 
@@ -114,6 +119,15 @@ def flag_withheld(due: DataFrame, news: DataFrame, vault: DataFrame, address_kin
         reason.alias("withheld_reason"),
         F.col("cause.event_key").alias("withheld_by"),
     )
+
+
+def withhold_in_shadow(flagged: DataFrame) -> DataFrame:
+    """The same sends, and those that may go withheld too, since release only shows what it would do.
+
+    Args:
+        flagged: `flag_withheld`.
+    """
+    return flagged.withColumn("withheld_reason", F.coalesce("withheld_reason", F.lit(WithheldReason.SHADOW.value)))
 
 
 def drop_reversed_consents(news: DataFrame) -> DataFrame:

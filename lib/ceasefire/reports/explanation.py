@@ -29,6 +29,7 @@ WORDS: dict[str, str] = {
     WithheldReason.PRODUCT_RETURNED: "what the message is about was returned",
     WithheldReason.CANCELLED_BY_EVENT: "an event made the message wrong",
     WithheldReason.EXPIRED: "its time had passed",
+    WithheldReason.SHADOW: "release is in shadow mode: it would have gone",
 }
 """What each reason code means to a marketer. `no_address` is a code of both kinds, so its words must fit both."""
 

@@ -19,6 +19,7 @@ from ceasefire.errors import EnvironmentMissingError, UsageError
 from ceasefire.tables import DeltaTable, conform
 
 PARALLEL_TASKS = 4
+BATCHES_PER_EPOCH = 1 << 32
 Result = TypeVar("Result")
 
 
@@ -42,7 +43,7 @@ class Lake:
         spark: the session to read and write with.
         root: folder or URI; the tables lie in root/brand/table.
         brand: the brand.
-        epoch: grows when a checkpoint was lost, so that batch ids may start over.
+        epoch: of the query that writes; grows when its checkpoint was lost, so that batch ids may start over.
         observe: called before and after each write.
     """
 
@@ -57,6 +58,10 @@ class Lake:
         # Delta takes a relative path for the name of a table in a catalogue.
         root = self.root if self.local_folder is None else str(Path(self.root).absolute())
         return "/".join((root.rstrip("/"), self.brand, *parts))
+
+    def batch_number(self, batch_id: int) -> int:
+        """A number for a batch of a query that grows over its epochs too."""
+        return self.epoch * BATCHES_PER_EPOCH + batch_id
 
     @property
     def local_folder(self) -> Path | None:
@@ -129,11 +134,19 @@ def table_version(lake: Lake, table: DeltaTable) -> int:
     return int(row["version"])
 
 
+def append_batch(lake: Lake, table: DeltaTable, rows: DataFrame | pa.Table, step: str, batch_id: int) -> None:
+    """Append what a batch of a query came to; a repetition of the batch in the same epoch is skipped by Delta."""
+    append_once(lake, table, rows, f"{step}:{lake.epoch}", batch_id)
+
+
 def append_once(lake: Lake, table: DeltaTable, rows: DataFrame | pa.Table, step: str, version: int) -> None:
-    """Append rows under (table, step, epoch, version); a repetition of the same version is skipped by Delta."""
+    """Append rows under (table, step, version); a repetition of the same version, or a lower one, is skipped by Delta.
+
+    For versions that no lost checkpoint sets back, such as a window's close; `append_batch` is for the ids of batches.
+    """
     frame = conform(_frame(lake, table, rows), table)
     writer = frame.write.format("delta").mode("append").partitionBy(*table.partition_by)
-    writer = writer.option("txnAppId", _app(lake, table, step)).option("txnVersion", version)
+    writer = writer.option("txnAppId", f"ceasefire:{table.name}:{step}").option("txnVersion", version)
     lake.observe(Write(table.name, done=False))
     writer.save(lake.path(table.name))
     lake.observe(Write(table.name, done=True))
@@ -207,7 +220,3 @@ def _frame(lake: Lake, table: DeltaTable, rows: DataFrame | pa.Table) -> DataFra
     if isinstance(rows, DataFrame):
         return rows
     return lake.spark.createDataFrame(rows, schema=table.schema)
-
-
-def _app(lake: Lake, table: DeltaTable, step: str) -> str:
-    return f"ceasefire:{table.name}:{step}:{lake.epoch}"

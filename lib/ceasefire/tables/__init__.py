@@ -4,7 +4,7 @@ from ceasefire.tables.declaration import Column, DeltaTable, column, conform
 from ceasefire.tables.intake import CONTACTS_VAULT, EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS
 from ceasefire.tables.learning import TRAINING_ROWS
 from ceasefire.tables.ledger import CANDIDATE, DECISION_RUNS, DECISIONS, MODEL_PIN, TREATMENT
-from ceasefire.tables.sends import CLOCK_TICKS, RECONCILIATION, SEND_QUEUE, WITHHELD_SENDS
+from ceasefire.tables.sends import CLOCK_TICKS, QUERY_EPOCHS, RECONCILIATION, SEND_QUEUE, WITHHELD_SENDS
 from ceasefire.tables.states import (
     CUSTOMER_HISTORY,
     MEMBERSHIP_TRANSITIONS,
@@ -21,6 +21,7 @@ ALL_TABLES: tuple[DeltaTable, ...] = (
     QUARANTINED_EVENTS,
     CONTACTS_VAULT,
     CLOCK_TICKS,
+    QUERY_EPOCHS,
     CUSTOMER_HISTORY,
     WINDOW_FEATURES,
     WINDOW_CLOSES,
@@ -49,6 +50,7 @@ __all__ = [
     "PACKED_EVENT",
     "PROFILE_ENTRY",
     "QUARANTINED_EVENTS",
+    "QUERY_EPOCHS",
     "RECONCILIATION",
     "SEGMENT_MEMBERSHIPS",
     "SEND_QUEUE",

@@ -1,4 +1,4 @@
-"""The clock, and what goes out: queues, what was withheld, and the identities that must hold."""
+"""The clock, the queries' epochs, and what goes out: queues, what was withheld, and the identities that must hold."""
 
 from __future__ import annotations
 
@@ -14,8 +14,20 @@ CLOCK_TICKS = DeltaTable(
         column(
             "window_end", TimestampType(), "the close that this tick makes due; null for a tick of release only", True
         ),
+        column("is_live", BooleanType(), "whether it was written at that instant, and not for one that had passed"),
     ),
     keys=("tick_at",),
+)
+
+QUERY_EPOCHS = DeltaTable(
+    name="query_epochs",
+    grain="one epoch of one query; written by the query before the first thing that it writes under it",
+    columns=(
+        column("query", StringType(), "name of the query"),
+        column("epoch", LongType(), "0 at first, one more each time that the query's checkpoint was lost"),
+        column("started_at", TimestampType(), "UTC instant of the injected clock when its first batch began"),
+    ),
+    keys=("query", "epoch"),
 )
 
 SEND_QUEUE = DeltaTable(
@@ -61,11 +73,12 @@ RECONCILIATION = DeltaTable(
     name="reconciliation",
     grain="one identity at the last tick of one release batch with work",
     columns=(
+        column("release_batch", LongType(), "epoch x 2^32 + batch id of release"),
         column("checked_at", TimestampType(), "UTC instant of the tick"),
         column("identity", StringType(), "what must be equal"),
         column("expected", LongType(), "left side"),
         column("found", LongType(), "right side"),
         column("holds", BooleanType(), "whether they are equal"),
     ),
-    keys=("checked_at", "identity"),
+    keys=("release_batch", "identity"),
 )

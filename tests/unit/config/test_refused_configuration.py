@@ -122,7 +122,6 @@ NOT_SUPPORTED_YET: list[tuple[str, str, str]] = [
     (BRAND, "policy: {arms: {priority: 0.1}}", "brand.yaml:9: policy.arms"),
     (BRAND, "policy: {explore: 0.05}", "brand.yaml:9: policy.explore"),
     (BRAND, "pressure: {caps: []}", "brand.yaml:9: pressure.caps"),
-    (BRAND, "release: {mode: shadow}", "brand.yaml:9: release.mode"),
     (CAMPAIGNS, "    stay: {any: [buyers]}", "campaigns.yaml:13: thanks: stay"),
     (CAMPAIGNS, "    holdout: 0.05", "campaigns.yaml:13: thanks: holdout"),
     (CAMPAIGNS, "    caps: [{max: 2, per: 7d}]", "campaigns.yaml:13: thanks: caps"),

@@ -1,0 +1,100 @@
+"""The clock of a stream: says which windows are due, and when sends may go, into a table that everything follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+from pyspark.sql import functions as F
+
+from ceasefire.config.brand import DecisionWindow
+from ceasefire.config.schedule import last_close_at_or_before, window_closes
+from ceasefire.config.units import instant_micros, instant_of
+from ceasefire.pipelines.workspace import Workspace
+from ceasefire.storage.lake import append_once, read_table, rows_of
+from ceasefire.tables import CLOCK_TICKS, EVENTS
+
+TICK_EVERY = timedelta(minutes=15)
+"""A slot is a whole hour of somebody's clock, and every zone is a multiple of this away from UTC."""
+
+Tick = tuple[datetime, datetime | None]
+"""When, and the close that it makes due, if it does."""
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """How far the clock has come.
+
+    Attributes:
+        at: its newest tick; None before the first.
+        window_end: the newest close that it made due; None before the first.
+    """
+
+    at: datetime | None
+    window_end: datetime | None
+
+
+def due_ticks(ticked: Ticked, now: datetime, window: DecisionWindow, zone: str, may_close: bool = True) -> list[Tick]:
+    """The ticks that are due, in order, all at the present instant: nothing is judged as of a time that has passed.
+
+    Each close whose grace is over is due once, in order, however long the clock stood still; before the first, the
+    newest alone. Between closes a tick is due when a quarter of an hour has begun since the newest one.
+
+    Args:
+        ticked: how far the clock has come.
+        now: the present instant.
+        window: when windows close.
+        zone: of the brand's clock.
+        may_close: whether there is anything to close a window about.
+    """
+    after = None if ticked.window_end is None else instant_micros(ticked.window_end)
+    closes = window_closes(after, instant_micros(now) - window.grace.micros, window.at, zone)
+    if closes and may_close:
+        # A tick's instant is its key.
+        return [(now + number * timedelta.resolution, instant_of(close)) for number, close in enumerate(closes)]
+    if ticked.at is None or quarter_of(ticked.at) < quarter_of(now):
+        return [(now, None)]
+    return []
+
+
+def quarter_of(instant: datetime) -> datetime:
+    """The beginning of the quarter of an hour that an instant lies in."""
+    return instant - timedelta(microseconds=instant_micros(instant) % (TICK_EVERY // timedelta(microseconds=1)))
+
+
+def next_close(now: datetime, window: DecisionWindow, zone: str) -> datetime:
+    """The first close after an instant."""
+    after = last_close_at_or_before(instant_micros(now), window.at, zone)
+    return instant_of(window_closes(after, after + 3 * 24 * 3600 * 1_000_000, window.at, zone)[0])
+
+
+def newest_ticks(workspace: Workspace) -> Ticked:
+    """How far the clock has come, as its table says."""
+    (newest,) = rows_of(
+        read_table(workspace.lake, CLOCK_TICKS).agg(
+            F.max("tick_at").alias("tick_at"), F.max("window_end").alias("window_end")
+        )
+    )
+    return Ticked(newest["tick_at"], newest["window_end"])
+
+
+def tick(workspace: Workspace, ticked: Ticked) -> Ticked:
+    """Write the ticks that are due now; how far the clock has come then.
+
+    No window closes before anything has happened: a brand's first events may still be on their way.
+    """
+    lake, settings, now = workspace.lake, workspace.brand.settings, workspace.clock.now()
+    may_close = ticked.window_end is not None or not read_table(lake, EVENTS).isEmpty()
+    due = due_ticks(ticked, now, settings.decision_window, settings.time_zone, may_close)
+    if not due:
+        return ticked
+    append_once(lake, CLOCK_TICKS, tick_rows(due, is_live=True), "clock", instant_micros(now))
+    at, window_end = due[-1]
+    return replace(ticked, at=at, window_end=window_end or ticked.window_end)
+
+
+def tick_rows(ticks: list[Tick], is_live: bool) -> pa.Table:
+    """Rows of clock_ticks."""
+    rows = [{"tick_at": at, "window_end": window_end, "is_live": is_live} for at, window_end in ticks]
+    return pa.Table.from_pylist(rows, schema=CLOCK_TICKS.arrow_schema)
