@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-kill lint types imports check
+.PHONY: help setup demo test test-kill lint types imports check bench
 
 # Looked for only when a virtual environment has to be made; `make PYTHON=… setup` names another.
 PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13; do \
@@ -41,6 +41,9 @@ imports: setup ## Check the direction of imports
 	$(BIN)/lint-imports
 
 check: lint types imports test ## All of it but the kills
+
+bench: setup ## Take all figures of tests/bench/README.md anew; half an hour on two quiet cores
+	PYTHONPATH=tests $(BIN)/python -m bench
 
 # pip and not a faster installer: a machine's proxy or mirror is often known to pip alone. The lock is complete,
 # so nothing is resolved, and each file has to have a hash that stands there. Python compiles what it imports; to

@@ -1,0 +1,82 @@
+"""Sessions, lakes and tables that cases work with."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import SparkSession
+
+from bench.brand import write_brand
+from bench.generators import AS_OF, BRAND, KEY, World, happenings, natural_id
+from ceasefire.ids import customer_id
+from ceasefire.pipelines.workspace import Workspace, load_brand
+from ceasefire.runtime.clock import FixedClock
+from ceasefire.runtime.session import local_session, quiet_stop
+from ceasefire.storage.lake import Lake
+from ceasefire.tables import EVENTS
+
+WALL = AS_OF + timedelta(days=2)
+AS_SPARK_COMES = {
+    "spark.sql.codegen.wholeStage": "true",
+    "spark.sql.codegen.factoryMode": "FALLBACK",
+    "spark.sql.adaptive.enabled": "true",
+}
+"""References run with what Spark itself sets where the program, whose data is small, sets something else."""
+LINEAGE_BATCHES = 10
+"""Ingest batches that generated rows of the log are said to have come with."""
+
+
+@contextmanager
+def session(settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[SparkSession]:
+    """A local session, as the program builds it but for these settings."""
+    spark = local_session("bench", settings)
+    try:
+        yield spark
+    finally:
+        quiet_stop(spark)
+
+
+def workspace_at(spark: SparkSession, root: Path, conf: Path) -> Workspace:
+    """The brand of the benchmarks at work in a lake of its own."""
+    if not conf.exists():
+        write_brand(conf)
+    return Workspace(Lake(spark, str(root), BRAND), load_brand(conf, {}), FixedClock(WALL))
+
+
+def log_rows(world: World) -> pa.Table:
+    """The world's events as rows of the log, under made-up keys; customers bear the pseudonyms that ingest gives."""
+    events = happenings(world)
+    names = pa.array([customer_id(KEY, natural_id(one)) for one in range(world.customers)], pa.string())
+    number = events["number"].to_numpy()
+    batch = number % LINEAGE_BATCHES
+    columns = {name: events[name] for name in events.schema.names}
+    columns |= {
+        "event_key": _hashes(len(events), world.seed + 1),
+        "payload_hash": _hashes(len(events), world.seed + 2),
+        "ingest_batch": pa.array(batch),
+        "ingested_at": pa.repeat(pa.scalar(AS_OF, pa.timestamp("us", tz="UTC")), len(events)),
+        "customer_id": names.take(events["customer"].combine_chunks()),
+    }
+    schema = EVENTS.arrow_schema
+    arrays = [columns.get(one.name, pa.nulls(len(events), one.type)) for one in schema]
+    return pa.table([one.cast(field.type) for one, field in zip(arrays, schema, strict=True)], schema=schema)
+
+
+def copy_of(folder: Path, place: Path) -> Path:
+    """A copy of a prepared folder that a run may write to."""
+    shutil.copytree(folder, place)
+    return place
+
+
+def _hashes(count: int, seed: int) -> pa.Array:
+    """So many texts of 32 hexadecimal digits."""
+    digits = np.frombuffer(np.random.default_rng(seed).bytes(16 * count).hex().encode(), dtype="S1")
+    offsets = pa.array(np.arange(count + 1, dtype=np.int32) * 32).buffers()[1]
+    return pa.StringArray.from_buffers(count, offsets, pa.py_buffer(digits.tobytes()))
