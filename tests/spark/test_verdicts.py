@@ -5,9 +5,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from ceasefire.events.verdicts import annotate_verdicts, keep_events, keep_rejected
+from ceasefire.events.verdicts import (
+    ROW_ID,
+    annotate_verdicts,
+    is_event,
+    keep_events,
+    keep_rejected,
+    keep_suspects,
+    known_keys,
+    with_verdicts,
+)
 from spark.parsed_rows import by_row, parsed_rows
 from unit.events.event_rows import CONTRACT, parsed, row
 
@@ -107,3 +117,21 @@ def test_every_row_is_kept_once_and_the_copies_in_quarantine_name_nobody(spark: 
     assert all(copy["event_type"] == "browse" and copy["category"] == "ski/boots" for copy in copies)
     assert not {"cust-4815", "peter"} & {word for copy in copies for word in str(copy).replace("@", "'").split("'")}
     assert parsed(event("kept", **names), CONTRACT).customer_id in {copy["customer_id"] for copy in copies}
+
+
+def test_only_suspects_are_judged_and_every_row_still_gets_the_verdict_that_it_would_have_had(
+    spark: SparkSession,
+) -> None:
+    rows = parsed_rows(spark, LINES).withColumn(ROW_ID, F.col("source_row"))
+    log = known_events(spark).withColumnRenamed("known_payload_hash", "payload_hash")
+    unrelated = log_of(spark, event("never seen here")).withColumnRenamed("known_payload_hash", "payload_hash")
+
+    known = known_keys(log.union(unrelated), rows, F.broadcast)
+    suspects = keep_suspects(rows, known, NOW, LATE_BEFORE, F.broadcast)
+    rejected = annotate_verdicts(suspects, known, NOW, LATE_BEFORE).where(~is_event())
+
+    # Of the log only the keys of the batch, and of the batch neither what is malformed nor what nothing speaks against.
+    assert known.count() == 3
+    assert 0 < suspects.count() < len(LINES) - 5
+    expected = {number: (reasons,) for number, (_, reasons) in enumerate(STORY, start=1)}
+    assert by_row(with_verdicts(rows, rejected), "reasons") == expected

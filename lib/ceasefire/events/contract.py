@@ -27,9 +27,9 @@ CONSENTS = "consent/"
 
 _REQUIRED = ("event_id", "brand", "customer_id", "event_type", "event_at")
 _KEPT_TEXTS = ("source", "category", "product_id", "order_id", "campaign_id", "send_id", "channel", "referrer")
-_TEXTS = (*_KEPT_TEXTS, "currency")
+_ALL_TEXTS = {*_REQUIRED, *_KEPT_TEXTS, "currency"}
 _NUMBERS = ("quantity", "amount")
-_KNOWN = {*_REQUIRED, *_TEXTS, *_NUMBERS, "attributes"}
+_KNOWN = {*_ALL_TEXTS, *_NUMBERS, "attributes"}
 _ALSO_REQUIRED: Mapping[EventType, tuple[str, ...]] = {
     EventType.CONSENT_CHANGED: ("channel",),
     EventType.BROWSE: ("category",),
@@ -73,7 +73,7 @@ class Contract:
     key: bytes
 
 
-@dataclass
+@dataclass(slots=True)
 class ParsedRow:
     """One input row, read. With reasons it is no event, and only `event_key` and `raw` may be set."""
 
@@ -121,8 +121,8 @@ def parse_row(text: str, contract: Contract) -> ParsedRow:
     if not text.strip():
         return ParsedRow({RejectReason.EMPTY}, raw="")
     try:
-        row = json.loads(text, object_pairs_hook=_unique, parse_float=Decimal, parse_constant=_refuse_constant)
-        if not isinstance(row, dict) or _is_too_deep(row):
+        row = _DECODER.decode(text)
+        if not isinstance(row, dict) or (_may_be_too_deep(text) and _is_too_deep(row)):
             raise _NoEventError
         canonical = as_json(row).encode()
         disguise = Disguise.of(row, contract.key)
@@ -145,6 +145,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return row
 
 
+def _may_be_too_deep(text: str) -> bool:
+    return text.count("{") + text.count("[") > MAX_DEPTH
+
+
 def _is_too_deep(row: dict[str, Any]) -> bool:
     level: list[Any] = [row]
     for _ in range(MAX_DEPTH):
@@ -159,42 +163,47 @@ def _refuse_constant(name: str) -> float:
     raise _NonFiniteError(name)
 
 
+# Made once: json.loads makes a new one for each row that it is given a hook for.
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=Decimal, parse_constant=_refuse_constant)
+
+
 def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> ParsedRow:
     parsed = ParsedRow()
     reasons = parsed.reasons
-    texts = {name: _text(row, name, reasons) for name in (*_REQUIRED, *_TEXTS)}
-    if any(texts[name] is None and row.get(name) in (None, "") for name in _REQUIRED):
+    texts = {name: text for name in _ALL_TEXTS & row.keys() if (text := _text(row[name], reasons)) is not None}
+    if any(name not in texts and row.get(name) in (None, "") for name in _REQUIRED):
         reasons.add(RejectReason.MISSING_FIELD)
-    if texts["brand"] not in (None, contract.brand):
+    if texts.get("brand", contract.brand) != contract.brand:
         reasons.add(RejectReason.UNKNOWN_BRAND)
-    if texts["currency"] not in (None, contract.currency):
+    if texts.get("currency", contract.currency) != contract.currency:
         reasons.add(RejectReason.OTHER_CURRENCY)
-    if texts["event_id"] is not None:
+    if "event_id" in texts:
         parsed.event_key = event_key(contract.key, texts["event_id"])
-    if texts["customer_id"] is not None:
+    if "customer_id" in texts:
         parsed.natural_id = texts["customer_id"]
         parsed.customer_id = customer_id(contract.key, texts["customer_id"])
     for name in _KEPT_TEXTS:
-        text = texts[name]
-        setattr(parsed, name, None if text is None else disguise.text(text))
+        if name in texts:
+            setattr(parsed, name, disguise.text(texts[name]))
     if parsed.category is not None and "" in parsed.category.split("/"):
         reasons.add(RejectReason.OUT_OF_RANGE)
-    parsed.event_at = _instant(texts["event_at"], reasons)
-    kind = _event_type(texts["event_type"], reasons)
+    parsed.event_at = _instant(texts.get("event_at"), reasons)
+    kind = _event_type(texts.get("event_type"), reasons)
     signed = kind in _SIGNED
     parsed.amount_minor = _scaled(row.get("amount"), contract.exponent, MAX_MINOR, signed, reasons)
     parsed.quantity_milli = _scaled(row.get("quantity"), QUANTITY_DECIMALS, MAX_MILLI, False, reasons)
     _read_attributes(row.get("attributes"), parsed, disguise)
-    extra = {disguise.text(name): disguise.value(value, name) for name, value in row.items() if name not in _KNOWN}
-    parsed.extra = extra or None
+    unknown = row.keys() - _KNOWN
+    if unknown:
+        # In the order of the row, so that of two keys with one pseudonym the same one stays.
+        parsed.extra = {disguise.text(name): disguise.value(row[name], name) for name in row if name in unknown}
     if kind is not None:
         parsed.event_type = kind.value
         _check_what_the_type_needs(kind, row, parsed)
     return parsed
 
 
-def _text(row: Mapping[str, Any], name: str, reasons: set[RejectReason]) -> str | None:
-    value = row.get(name)
+def _text(value: Any, reasons: set[RejectReason]) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
+from operator import attrgetter, itemgetter
+from typing import Any
 
 import pyarrow as pa
 from pyspark.sql.types import ArrayType, LongType, StringType, StructField, StructType, TimestampType
@@ -58,14 +60,16 @@ def parse_lines(contract: Contract) -> BatchFunction:
         block: tuple[str, int] | None = None
         row_number = 0
         for batch in batches:
-            columns: dict[str, list[object]] = {name: [] for name in (*_POSITION, *_FIELDS)}
             lines, files, starts = batch.columns
+            positions: list[tuple[str, int, int]] = []
+            rows: list[ParsedRow] = []
             for text, file, start in zip(_texts(lines), files.to_pylist(), starts.to_pylist(), strict=True):
                 if (file, start) != block:
                     block, row_number = (file, start), 0
                 row_number += 1
-                _append(columns, (file, start, row_number), parse_row(text, contract))
-            yield _batch(columns)
+                positions.append((file, start, row_number))
+                rows.append(parse_row(text, contract))
+            yield _batch(positions, rows)
 
     return parse
 
@@ -77,18 +81,13 @@ def _texts(lines: pa.Array) -> Iterator[str]:
         yield (line or b"").decode(errors="surrogateescape")
 
 
-def _append(columns: dict[str, list[object]], position: tuple[str, int, int], row: ParsedRow) -> None:
-    for name, value in zip(_POSITION, position, strict=True):
-        columns[name].append(value)
-    for name in _FIELDS:
-        value = getattr(row, name)
-        if name == "reasons":
-            value = sorted(value)
-        elif name in ("attributes", "extra") and value is not None:
-            value = list(value.items())
-        columns[name].append(value)
-
-
-def _batch(columns: dict[str, list[object]]) -> pa.RecordBatch:
+def _batch(positions: list[tuple[str, int, int]], rows: list[ParsedRow]) -> pa.RecordBatch:
+    columns: dict[str, list[Any]] = {
+        name: list(map(itemgetter(place), positions)) for place, name in enumerate(_POSITION)
+    }
+    columns |= {name: list(map(attrgetter(name), rows)) for name in _FIELDS}
+    columns["reasons"] = list(map(sorted, columns["reasons"]))
+    for name in ("attributes", "extra"):
+        columns[name] = [None if one is None else list(one.items()) for one in columns[name]]
     arrays = [pa.array(columns[one.name], type=one.type) for one in ARROW_SCHEMA]
     return pa.RecordBatch.from_arrays(arrays, schema=ARROW_SCHEMA)

@@ -7,6 +7,7 @@ import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ceasefire.ids import customer_id
@@ -28,6 +29,8 @@ _AT = re.compile("@|%40")
 # Of an address in an URL only the address goes. The look-behind lets a search start at a word's beginning alone: one
 # word of a million letters would take hours otherwise.
 _EMAIL = re.compile(r"(?<![^\s\"<>@/?&=,;:|()\[\]{}])[^\s\"<>@/?&=,;:|()\[\]{}]+(?:@|%40)[^\s\"<>@/?&=,;:|()\[\]{}]+")
+# Made once: json.dumps makes a new one for each value that it is given options for.
+_CANONICAL = json.JSONEncoder(sort_keys=True, default=str, ensure_ascii=False)
 _KEPT_SIGNS = frozenset(string.punctuation + " ")
 
 
@@ -96,7 +99,7 @@ def as_json(value: Any) -> str:
     Raises:
         ValueError: it is too large, or too deep, to be written.
     """
-    return json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
+    return _CANONICAL.encode(value)
 
 
 def shape_of(text: str) -> str:
@@ -112,5 +115,7 @@ def _names(row: Mapping[str, Any]) -> set[str]:
     return {text for text in map(plain_text, given) if text is not None and len(text) >= TELLING_CHARS}
 
 
+# Rows repeat a few keys over and over.
+@lru_cache(maxsize=1_000)
 def _names_a_person(key: str) -> bool:
     return key.casefold() in _NAMING

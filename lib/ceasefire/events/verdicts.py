@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from pyspark.sql import Column, DataFrame, Window
@@ -13,7 +14,12 @@ from ceasefire.vocabulary import RejectReason
 
 FUTURE_TOLERANCE = timedelta(minutes=10)
 
-_NOT_IN_RAW = {"source_file", "source_block", "source_row", "reasons", "raw", "natural_id", "payload_hash"}
+ROW_ID = "row_id"
+"""A number that tells one row of a batch from all others; of one parse alone, and in no table."""
+
+_POSITION = ("source_file", "source_block", "source_row")
+_READ_BY_VERDICTS = (ROW_ID, *_POSITION, "reasons", "event_key", "payload_hash", "event_at")
+_NOT_IN_RAW = {ROW_ID, *_POSITION, "reasons", "raw", "natural_id", "payload_hash"}
 
 
 def annotate_verdicts(
@@ -32,9 +38,8 @@ def annotate_verdicts(
         position is the event; the others repeat it, and a key that the log knows is repeated by all of them. A
         repeated event is `duplicate` and nothing else, however late it comes.
     """
-    well_formed = F.size("reasons") == 0
-    is_future = F.col("event_at") > F.lit(ingested_at + FUTURE_TOLERANCE)
-    is_too_late = F.lit(False) if late_before is None else F.col("event_at") < F.lit(late_before)
+    well_formed = is_event()
+    is_future, is_too_late = _is_future(ingested_at), _is_too_late(late_before)
     # What is rejected itself repels nobody: the corrected row may stand beside it, or come in the next batch.
     on_time = well_formed & ~is_future & ~is_too_late
     of_one_key = Window.partitionBy("event_key").orderBy(~on_time, "source_file", "source_block", "source_row")
@@ -54,6 +59,55 @@ def annotate_verdicts(
         .otherwise(F.col("reasons"))
     )
     return repeats.withColumn("reasons", verdict).select(*parsed.columns)
+
+
+def known_keys(log: DataFrame, parsed: DataFrame, spread: Callable[[DataFrame], DataFrame]) -> DataFrame:
+    """What the log knows of the keys of these rows: event_key and known_payload_hash, and a rare stranger.
+
+    Args:
+        log: event_key, payload_hash of events.
+        parsed: rows of the batch.
+        spread: how a set of hashes travels to where the log lies; a broadcast while it is small.
+    """
+    # A number is a quarter of a key's size, and quicker to look up. Two keys of one hash only mean a row too many here.
+    wanted = parsed.where(is_event()).select(_key_hash().alias("key_hash"))
+    known = log.select("event_key", F.col("payload_hash").alias("known_payload_hash"), _key_hash().alias("key_hash"))
+    return known.join(spread(wanted), on="key_hash", how="left_semi").drop("key_hash")
+
+
+def keep_suspects(
+    parsed: DataFrame,
+    known: DataFrame,
+    ingested_at: datetime,
+    late_before: datetime | None,
+    spread: Callable[[DataFrame], DataFrame],
+) -> DataFrame:
+    """Only the rows that the log or the clock may speak against, and only what the verdict reads of them.
+
+    With a row come all well-formed rows of its key, so that the verdicts on these rows are the verdicts on the batch.
+
+    Args:
+        parsed: one row for each input line.
+        known: as `known_keys` finds it.
+        ingested_at: instant of the batch.
+        late_before: what happened before it is too late.
+        spread: how a set of hashes travels to where the rows lie.
+    """
+    hashed = parsed.where(is_event()).select(*_READ_BY_VERDICTS, _key_hash().alias("key_hash"))
+    repeated = hashed.groupBy("key_hash").count().where(F.col("count") > 1).select("key_hash")
+    doubtful = (
+        repeated.union(known.select(_key_hash().alias("key_hash"))).distinct().withColumn("is_doubtful", F.lit(True))
+    )
+    flagged = hashed.join(spread(doubtful), on="key_hash", how="left")
+    suspect = F.col("is_doubtful").isNotNull() | _is_future(ingested_at) | _is_too_late(late_before)
+    return flagged.where(suspect).select(*_READ_BY_VERDICTS)
+
+
+def with_verdicts(parsed: DataFrame, rejected: DataFrame) -> DataFrame:
+    """All rows, with the reasons of those that were found rejected; both name rows by ROW_ID."""
+    found = rejected.select(ROW_ID, F.col("reasons").alias("found"))
+    joined = parsed.join(found, on=ROW_ID, how="left")
+    return joined.withColumn("reasons", F.coalesce("found", "reasons")).select(*parsed.columns)
 
 
 def is_event() -> Column:
@@ -84,6 +138,18 @@ def keep_rejected(judged: DataFrame, ingest_batch: int, ingested_at: datetime) -
         }
     )
     return stamped.select(*(one.name for one in QUARANTINED_EVENTS.columns))
+
+
+def _is_future(ingested_at: datetime) -> Column:
+    return F.col("event_at") > F.lit(ingested_at + FUTURE_TOLERANCE)
+
+
+def _is_too_late(late_before: datetime | None) -> Column:
+    return F.lit(False) if late_before is None else F.col("event_at") < F.lit(late_before)
+
+
+def _key_hash() -> Column:
+    return F.xxhash64("event_key")
 
 
 def _reason(reason: RejectReason) -> Column:

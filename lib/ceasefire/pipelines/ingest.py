@@ -14,7 +14,16 @@ from pyspark.sql.types import StringType, StructField, StructType
 from ceasefire.errors import CheckFailedError, UsageError
 from ceasefire.events.contacts import contacts, is_newer_contact, keep_news, newest_addresses
 from ceasefire.events.parsing import PARSED_SCHEMA, parse_lines
-from ceasefire.events.verdicts import annotate_verdicts, is_event, keep_events, keep_rejected
+from ceasefire.events.verdicts import (
+    ROW_ID,
+    annotate_verdicts,
+    is_event,
+    keep_events,
+    keep_rejected,
+    keep_suspects,
+    known_keys,
+    with_verdicts,
+)
 from ceasefire.pipelines.streams import Follower, start_follower
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.runtime.figures import Figures
@@ -22,8 +31,10 @@ from ceasefire.storage.lake import Lake, append_batch, merge_rows, read_table, r
 from ceasefire.tables import CONTACTS_VAULT, EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS, WINDOW_CLOSES
 
 MAX_FILES_PER_BATCH = 100
-BROADCAST_KEYS = 200_000
-"""Up to so many rows of a batch, their keys go to where the log lies, and the log is not shuffled."""
+BROADCAST_HASHES = 2_000_000
+"""Up to so many rows of a batch, the hashes of their keys go to where the log lies, and the log is not shuffled."""
+BROADCAST_ROWS = 200_000
+"""Up to so many rejected rows, they go to where the batch lies, and the batch is not shuffled."""
 
 _LINE = StructType([StructField("value", StringType())])
 
@@ -52,18 +63,27 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
     """
     lake = workspace.lake
     # Parsed once and kept: a cached frame that reads the table it is then appended to comes back empty.
-    parsed = lines.mapInArrow(parse_lines(workspace.at_work.contract), PARSED_SCHEMA).localCheckpoint(eager=True)
-    row_count = parsed.count()
+    parsed = lines.mapInArrow(parse_lines(workspace.at_work.contract), PARSED_SCHEMA)
+    parsed = parsed.withColumn(ROW_ID, F.monotonically_increasing_id()).localCheckpoint(eager=True)
+    has_happened = is_event() & (F.col("event_at") <= F.lit(workspace.clock.now()))
+    (counted,) = rows_of(
+        parsed.agg(
+            F.count("*").alias("rows"),
+            F.count_if(is_event()).alias("well_formed"),
+            F.max(F.when(has_happened, F.col("event_at"))).alias("newest"),
+        )
+    )
+    row_count = counted["rows"]
     if row_count == 0:
         return None
     batch_number = lake.batch_number(batch_id)
     ingested_at, late_before = _batch_clock(workspace, batch_number, batch_id, row_count)
-    known = _known_events(lake, parsed, row_count, batch_number)
-    judged = annotate_verdicts(parsed, known, ingested_at, late_before).localCheckpoint(eager=True)
+    rejected_here = _rejected(lake, parsed, row_count, batch_number, ingested_at, late_before)
+    rejected_count = rejected_here.count()
+    event_count = counted["well_formed"] - rejected_count
+    judged = with_verdicts(parsed, _spread(rejected_here, rejected_count, BROADCAST_ROWS)) if rejected_count else parsed
     events = keep_events(judged, batch_number, ingested_at)
     rejected = keep_rejected(judged, batch_number, ingested_at)
-    (accepted,) = rows_of(judged.where(is_event()).agg(F.count("*").alias("count"), F.max("event_at").alias("newest")))
-    event_count = accepted["count"]
     writes: list[Callable[[], None]] = []
     if event_count:
         writes.append(lambda: _merge_contacts(lake, judged))
@@ -73,7 +93,7 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
     if event_count:
         append_batch(lake, EVENTS, events, "ingest", batch_id)
     _check_counts(lake, batch_number, row_count)
-    lag = (ingested_at - accepted["newest"]).total_seconds() if event_count else None
+    lag = (ingested_at - counted["newest"]).total_seconds() if counted["newest"] else None
     return Figures(lag, {"intake": {"events": event_count, "quarantined": row_count - event_count}})
 
 
@@ -125,12 +145,29 @@ def _horizon(workspace: Workspace) -> timedelta:
     return timedelta(microseconds=workspace.brand.settings.late_horizon.micros)
 
 
-def _known_events(lake: Lake, parsed: DataFrame, row_count: int, batch_number: int) -> DataFrame:
-    keys = parsed.where(F.col("event_key").isNotNull()).select("event_key").distinct()
+def _rejected(
+    lake: Lake,
+    parsed: DataFrame,
+    row_count: int,
+    batch_number: int,
+    ingested_at: datetime,
+    late_before: datetime | None,
+) -> DataFrame:
+    """The well-formed rows that the log or the clock speaks against, with their reasons; kept."""
+
+    def spread(hashes: DataFrame) -> DataFrame:
+        return _spread(hashes, row_count, BROADCAST_HASHES)
+
     log = read_table(lake, EVENTS).where(F.col("ingest_batch") != batch_number)
-    known = log.select("event_key", F.col("payload_hash").alias("known_payload_hash"))
-    wanted = F.broadcast(keys) if row_count <= BROADCAST_KEYS else keys
-    return known.join(wanted, on="event_key", how="left_semi")
+    known = known_keys(log, parsed, spread).localCheckpoint(eager=True)
+    suspects = keep_suspects(parsed, known, ingested_at, late_before, spread)
+    judged = annotate_verdicts(suspects, known, ingested_at, late_before)
+    # Kept for the same reason: what it reads is about to be appended to.
+    return judged.where(~is_event()).localCheckpoint(eager=True)
+
+
+def _spread(frame: DataFrame, row_count: int, most: int) -> DataFrame:
+    return F.broadcast(frame) if row_count <= most else frame
 
 
 def _merge_contacts(lake: Lake, judged: DataFrame) -> None:

@@ -213,7 +213,9 @@ def _create(lake: Lake, table: DeltaTable) -> None:
     if table.partition_by:
         builder = builder.partitionedBy(*table.partition_by)
     deletion_vectors = "false" if table.append_only else "true"
-    builder.property("delta.enableDeletionVectors", deletion_vectors).execute()
+    for name, value in ({"delta.enableDeletionVectors": deletion_vectors} | table.properties).items():
+        builder = builder.property(name, value)
+    builder.execute()
 
 
 def _frame(lake: Lake, table: DeltaTable, rows: DataFrame | pa.Table) -> DataFrame:
