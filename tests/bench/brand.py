@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -91,25 +92,25 @@ def write_brand(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Dialect:
-    """What Spark SQL and DuckDB say differently."""
+    """What Spark SQL and DuckDB say differently: an instant as a literal, and event_at as microseconds."""
 
-    instant: str
+    instant: Callable[[datetime], str]
     micros: str
-    distinct: str
 
 
-SPARK = Dialect("TIMESTAMP '{}'", "unix_micros({})", "count(DISTINCT {})")
-DUCKDB = Dialect("TIMESTAMPTZ '{}'", "epoch_us({})", "count(DISTINCT {})")
+SPARK = Dialect(lambda instant: f"TIMESTAMP '{instant.isoformat()}'", "unix_micros({})")
+# DuckDB is handed event_at as a number; what knows time zones there is an extension that has to be downloaded.
+DUCKDB = Dialect(lambda instant: str(int(instant.timestamp()) * 1_000_000), "{}")
 
 
 def features_sql(dialect: Dialect, events: str) -> str:
     """A SELECT of all features of all customers with a past, from rows of the log; one pass over them."""
-    as_of = dialect.instant.format(AS_OF.isoformat())
-    columns = [f"{sql} AS {name}" for name, sql in _feature_columns(dialect, as_of).items()]
-    return f"SELECT customer_id, {', '.join(columns)} FROM {events} WHERE event_at < {as_of} GROUP BY customer_id"
+    columns = ", ".join(f"{sql} AS {name}" for name, sql in _feature_columns(dialect).items())
+    as_of = dialect.instant(AS_OF)
+    return f"SELECT customer_id, {columns} FROM {events} WHERE event_at < {as_of} GROUP BY customer_id"
 
 
-def _feature_columns(dialect: Dialect, as_of: str) -> dict[str, str]:
+def _feature_columns(dialect: Dialect) -> dict[str, str]:
     columns = dict(_builtin_columns())
     for one in wanted_features():
         where = [f"event_type IN ({', '.join(repr(event) for event in one.events)})"]
@@ -119,19 +120,19 @@ def _feature_columns(dialect: Dialect, as_of: str) -> dict[str, str]:
             where.append(f"channel = '{one.channel}'")
         days = WINDOWS[one.window]
         if days is not None:
-            where.append(f"event_at >= {as_of} - INTERVAL {days} DAYS")
-        columns[one.name] = _aggregated(one, " AND ".join(where), dialect, as_of)
+            where.append(f"event_at >= {dialect.instant(AS_OF - timedelta(days=days))}")
+        columns[one.name] = _aggregated(one, " AND ".join(where), dialect)
     columns["spend_trend"] = f"({columns['spend_30d']}) / ({columns['spend_90d']})"
     return columns
 
 
-def _aggregated(one: Wanted, where: str, dialect: Dialect, as_of: str) -> str:
+def _aggregated(one: Wanted, where: str, dialect: Dialect) -> str:
     passing = f"FILTER (WHERE {where})"
     value = {
         "net_amount": "CASE WHEN event_type = 'return' THEN -amount_minor ELSE amount_minor END",
         "product": "product_id",
     }.get(str(one.value), "amount_minor")
-    now = dialect.micros.format(as_of)
+    now = dialect.micros.format(dialect.instant(AS_OF))
     match one.aggregate:
         case "count":
             return f"count(*) {passing}"
@@ -142,7 +143,7 @@ def _aggregated(one: Wanted, where: str, dialect: Dialect, as_of: str) -> str:
         case "mean":
             return f"CAST(sum({value}) {passing} AS BIGINT) / nullif(count({value}) {passing}, 0)"
         case "distinct":
-            return f"{dialect.distinct.format(value)} {passing}"
+            return f"count(DISTINCT {value}) {passing}"
         case _:
             extreme = "max" if one.aggregate == "days_since" else "min"
             return f"({now} - {dialect.micros.format(f'{extreme}(event_at) {passing}')}) / 86400000000"
