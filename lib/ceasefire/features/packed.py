@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -82,6 +82,21 @@ class PackedLists:
         if name not in self._known:
             self._known[name] = pc.is_valid(self.elements(name)).to_numpy(zero_copy_only=False)
         return self._known[name]
+
+
+def unnested(batch: pa.RecordBatch, fields: Mapping[str, tuple[str, str]]) -> pa.RecordBatch:
+    """Fields of nested columns, each as a list column of its own, beside the columns that are not nested.
+
+    Args:
+        batch: one row per customer; a null list holds nothing.
+        fields: by name of the new column, the column of lists of structs and the field in it.
+    """
+    nested = {column for column, _ in fields.values()}
+    columns = {name: batch.column(name) for name in batch.schema.names if name not in nested}
+    for name, (column, field_name) in fields.items():
+        lists = batch.column(column)
+        columns[name] = pa.ListArray.from_arrays(lists.offsets, pc.struct_field(lists.values, field_name))
+    return pa.RecordBatch.from_pydict(columns)
 
 
 def require_columns(batch: pa.RecordBatch, names: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from ceasefire.config.units import instant_micros
 from ceasefire.errors import CheckFailedError, UsageError
 from ceasefire.history.packing import packed_histories
 from ceasefire.ids import customer_id
-from ceasefire.pipelines.features import features_of_batch, histories_for
+from ceasefire.pipelines.features import features_of_batch, histories_for, history_lists
 from ceasefire.pipelines.memberships import shown_value, values_read
 from ceasefire.pipelines.models import models_in_use
 from ceasefire.pipelines.workspace import BrandAtWork, Workspace, load_pinned_brand
@@ -84,12 +84,12 @@ def _features(lake: Lake, pinned: BrandAtWork, pseudonym: str, decision: dict[st
     known = (F.col("customer_id") == pseudonym) & (F.col("ingest_batch") <= decision["through_batch"])
     packed = packed_histories(read_table(lake, EVENTS).where(known), tuple(pinned.brand.settings.channels))
     histories = histories_for(pinned.programs, packed).toArrow().combine_chunks().to_batches()
-    as_of = decision["window_end"]
+    as_of, programs, schema = decision["window_end"], pinned.programs, pinned.programs.window_schema
     rows = [
-        features_of_batch(pinned.programs, batch, as_of, instant_micros(as_of), pinned.programs.window_schema)
+        features_of_batch(programs, history_lists(programs, batch), as_of, instant_micros(as_of), schema)
         for batch in histories
     ]
-    return pa.Table.from_batches(rows, schema=pinned.programs.window_schema)
+    return pa.Table.from_batches(rows, schema=schema)
 
 
 def _memberships(pinned: BrandAtWork, features: pa.Table) -> list[Membership]:

@@ -12,6 +12,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from ceasefire.config.units import instant_micros
 from ceasefire.errors import UsageError
+from ceasefire.features.packed import unnested
 from ceasefire.history.packing import packed_histories, with_tail
 from ceasefire.pipelines.programs import Programs
 from ceasefire.pipelines.streams import Follower, start_follower
@@ -43,7 +44,7 @@ FOLD_AT_SHARE = 0.1
 """The tail is folded into the snapshot when it has grown past this share of the log."""
 KEPT_CLOSES = 3
 
-_PROFILE_COLUMNS = {"profile_name": "profile.name", "profile_value": "profile.value", "profile_at": "profile.set_at"}
+_PROFILE_FIELDS = {"profile_name": "name", "profile_value": "value", "profile_at": "set_at"}
 
 
 def start_features(workspace: Workspace, once: bool) -> Follower:
@@ -148,7 +149,7 @@ def features_as_of(
 
     def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            yield features_of_batch(programs, batch, as_of, as_of_micros, schema)
+            yield features_of_batch(programs, history_lists(programs, batch), as_of, as_of_micros, schema)
 
     return work
 
@@ -161,7 +162,10 @@ def features_of_batch(
     schema: pa.Schema,
     everybody: bool = False,
 ) -> pa.RecordBatch:
-    """One row for each customer with any event before as_of, or for everybody: base features, then derived ones."""
+    """One row for each customer with any event before as_of, or for everybody: base features, then derived ones.
+
+    Histories are as `history_lists` makes them.
+    """
     values = programs.base.values(histories, as_of_micros)
     values |= programs.derived.values(values, histories.num_rows)
     window_ends = pa.repeat(pa.scalar(as_of, pa.timestamp("us", tz="UTC")), histories.num_rows)
@@ -171,9 +175,14 @@ def features_of_batch(
 
 
 def histories_for(programs: Programs, histories: DataFrame) -> DataFrame:
-    """Only the columns of packed histories that the features of a brand read, each a list of its own."""
-    sources = {name: _PROFILE_COLUMNS.get(name, f"events.{name}") for name in programs.history_columns}
-    return histories.select("customer_id", *(F.col(path).alias(name) for name, path in sources.items()))
+    """Only the nested columns of packed histories that the features of a brand read, for `history_lists`."""
+    # Whole: Spark takes longer to pick fields out of lists, row by row, than to ship all of them.
+    return histories.select("customer_id", *sorted({column for column, _ in _nested_fields(programs).values()}))
+
+
+def history_lists(programs: Programs, histories: pa.RecordBatch) -> pa.RecordBatch:
+    """What `histories_for` selected, with each field that the features of a brand read as a list of its own."""
+    return unnested(histories, _nested_fields(programs))
 
 
 def features_table(programs: Programs) -> DeltaTable:
@@ -186,6 +195,13 @@ def features_table(programs: Programs) -> DeltaTable:
 def epoch_minutes(instant: datetime) -> int:
     """Not every zone closes on a UTC hour, but all on a minute."""
     return int(instant.timestamp()) // 60
+
+
+def _nested_fields(programs: Programs) -> dict[str, tuple[str, str]]:
+    return {
+        name: ("profile", _PROFILE_FIELDS[name]) if name in _PROFILE_FIELDS else ("events", name)
+        for name in programs.history_columns
+    }
 
 
 def _tail_is_large(lake: Lake, folded_through: int, through_batch: int) -> bool:

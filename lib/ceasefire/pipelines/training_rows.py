@@ -22,7 +22,7 @@ from ceasefire.config.units import instant_micros
 from ceasefire.errors import UsageError
 from ceasefire.history.packing import packed_histories
 from ceasefire.pipelines.decision_pass import listed_customers, rows_on_lists
-from ceasefire.pipelines.features import features_of_batch, histories_for
+from ceasefire.pipelines.features import features_of_batch, histories_for, history_lists
 from ceasefire.pipelines.models import feature_definitions
 from ceasefire.pipelines.workspace import BrandAtWork, Workspace
 from ceasefire.segments.program import with_residual
@@ -138,8 +138,9 @@ def known_when_they_began(
 
     def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
+            histories = history_lists(at_work.programs, batch)
             for one in past:
-                yield _known_of_batch(at_work, model, inputs, one, batch)
+                yield _known_of_batch(at_work, model, inputs, one, histories)
 
     return work
 
