@@ -10,17 +10,18 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import case_decision, case_features, case_ingest, case_scoring
+from bench import case_decision, case_features, case_ingest, case_scoring, case_window
 from bench.generators import SHAPES
 from bench.harness import Case, FailedRunError, Load, UnequalOutputsError, child_main, machine, run_case, verdicts
 from bench.report import README, entry_of, keep, table_of
 from ceasefire.runtime.clock import WallClock
 
 CASES: dict[str, Case] = {
-    one.name: one for one in (case_ingest.CASE, case_features.CASE, case_decision.CASE, case_scoring.CASE)
+    one.name: one
+    for one in (case_ingest.CASE, case_features.CASE, case_decision.CASE, case_scoring.CASE, case_window.CASE)
 }
 SIZES = ("S", "M", "L")
-DEFAULT_SIZES = dict.fromkeys(CASES, ("M",))
+DEFAULT_SIZES = dict.fromkeys(CASES, ("M",)) | {"window": ("S", "M")}
 
 
 def main(arguments: Sequence[str]) -> int:
