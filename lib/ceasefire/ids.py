@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
+from functools import lru_cache
 
 import xxhash
 
+_BLOCK_BYTES = 64  # of SHA-256
 SPARK_HASH_SEED = 42  # the seed of Spark SQL's xxhash64
 
 
 def customer_id(key: bytes, natural_id: str) -> str:
     """The pseudonym of a customer: HMAC-SHA256 of the natural id under the brand's key, first 128 bits in hex."""
-    return _keyed_hash(key, b"customer", natural_id.encode())
+    return _keyed_hash(key, b"customer|", natural_id.encode())
 
 
 def event_key(key: bytes, event_id: str) -> str:
     """What an event is known by in our tables; keyed, since event ids often contain natural ids."""
-    return _keyed_hash(key, b"event", event_id.encode())
+    return _keyed_hash(key, b"event|", event_id.encode())
 
 
 def payload_hash(key: bytes, canonical_payload: bytes) -> str:
     """Tells a repeated event from another one under the same id; keyed, since payloads hold personal values."""
-    return _keyed_hash(key, b"payload", canonical_payload)
+    return _keyed_hash(key, b"payload|", canonical_payload)
 
 
 def content_hash(text: str) -> str:
@@ -47,7 +48,18 @@ def send_id(decision: str, channel: str, slot_micros: int) -> str:
 
 
 def _keyed_hash(key: bytes, domain: bytes, message: bytes) -> str:
-    return hmac.digest(key, domain + b"|" + message, "sha256").hex()[:32]
+    inner, outer = (one.copy() for one in _begun(key, domain))
+    inner.update(message)
+    outer.update(inner.digest())
+    return outer.hexdigest()[:32]
+
+
+@lru_cache(maxsize=64)
+def _begun(key: bytes, domain: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
+    """HMAC-SHA256 (RFC 2104) as far as it is the same for every message: a third of the time of `hmac.digest`."""
+    block = (hashlib.sha256(key).digest() if len(key) > _BLOCK_BYTES else key).ljust(_BLOCK_BYTES, b"\0")
+    inner = hashlib.sha256(bytes(one ^ 0x36 for one in block) + domain)
+    return inner, hashlib.sha256(bytes(one ^ 0x5C for one in block))
 
 
 def _plain_hash(text: str) -> str:

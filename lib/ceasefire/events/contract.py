@@ -50,6 +50,7 @@ _REQUIRED_ATTRIBUTES: Mapping[EventType, tuple[str, ...]] = {
     EventType.CONSENT_CHANGED: ("purpose", "granted"),
     EventType.CUSTOMER_MERGED: (OTHER_CUSTOMER,),
 }
+_EVENT_TYPES = {kind.value: kind for kind in EventType}
 _SIGNED = (EventType.SESSION_ENDED,)
 # Of more digits than any amount has: what has to be rounded to fit is not an exact number of the unit.
 _EXACT = Context(prec=40, traps=[Inexact, InvalidOperation])
@@ -218,11 +219,10 @@ def _text(value: Any, reasons: set[RejectReason]) -> str | None:
 def _event_type(name: str | None, reasons: set[RejectReason]) -> EventType | None:
     if name is None:
         return None
-    try:
-        return EventType(name)
-    except ValueError:
+    kind = _EVENT_TYPES.get(name)
+    if kind is None:
         reasons.add(RejectReason.UNKNOWN_EVENT_TYPE)
-        return None
+    return kind
 
 
 def _instant(text: str | None, reasons: set[RejectReason]) -> datetime | None:
