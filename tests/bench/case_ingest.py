@@ -26,7 +26,7 @@ FILES = 8
 TIMES_IN_LOG = 10
 REPEATED_EVERY = 100
 """Of the delivery, one event in so many stands in the full log already, and has to be found there."""
-WARMING_EVENTS = 2_000
+WARMING_EVENTS = 20_000
 
 _LINE = StructType(
     [
