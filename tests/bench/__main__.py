@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -63,12 +62,10 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _circumstances(arguments: Sequence[str]) -> dict[str, str]:
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     return {
         "command": shlex.join(["python", "-m", "bench", *arguments]),
         "date": WallClock().now().date().isoformat(),
         "machine": machine(),
-        "commit": commit.stdout.strip() or "unknown",
     }
 
 

@@ -64,7 +64,7 @@ def table_of(entry: Entry) -> str:
         f"{one['greatest']:.2f}), at most {one['at_most']}: {'holds' if one['holds'] else '**MISSED**'}"
         for one in entry["verdicts"]
     ]
-    lines += ["", f"`{entry['command']}`, {entry['date']}, {entry['machine']}, commit {entry['commit']}."]
+    lines += ["", f"`{entry['command']}`, {entry['date']}, {entry['machine']}."]
     return "\n".join(lines)
 
 

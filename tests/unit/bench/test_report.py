@@ -14,7 +14,7 @@ CASE = Case(
     prepare=lambda folder, load: None,
     contenders={"hare": lambda *_: Output("home")},
 )
-WHERE = {"command": "make bench", "date": "2026-06-01", "machine": "a field", "commit": "abc"}
+WHERE = {"command": "make bench", "date": "2026-06-01", "machine": "a field"}
 
 
 def test_a_missed_bound_stands_in_the_table_and_what_is_around_it_stays(tmp_path: Path) -> None:
