@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -115,3 +116,13 @@ def test_a_frame_that_does_not_fit_its_table_says_everything_at_once_and_a_root_
     numbered = VISITS.with_columns([column("city", LongType(), "city", nullable=True)])
     with pytest.raises(UsageError, match="declared anew with another type; give it a new name"):
         replace_where(lake, numbered, row.withColumn("city", F.lit(7).cast("bigint")), "visit_id = 'a'")
+
+
+def test_a_table_is_created_with_the_properties_that_it_declares(spark: SparkSession, tmp_path: Path) -> None:
+    lake = Lake(spark, str(tmp_path), "corner")
+    narrow = replace(VISITS, properties={"delta.dataSkippingStatsColumns": "visit_at"})
+
+    create_tables(lake, [narrow])
+
+    (details,) = rows_of(spark.sql(f"DESCRIBE DETAIL delta.`{lake.path(VISITS.name)}`").select("properties"))
+    assert dict(details["properties"])["delta.dataSkippingStatsColumns"] == "visit_at"

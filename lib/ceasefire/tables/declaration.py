@@ -44,6 +44,7 @@ class DeltaTable:
         keys: columns that together are unique.
         partition_by: columns whose values make folders.
         append_only: rows are never changed, so deletion vectors stay off and other engines can read it.
+        properties: of the stored table, as Delta names them; they hold for tables that are created from now on.
     """
 
     name: str
