@@ -1,4 +1,4 @@
-"""Which jars belong to this program, to the byte: the reading of `jars.lock`."""
+"""Which jars belong to this program, to the byte: the reading of the lock files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-_LOCK_FILE = Path(__file__).with_name("jars.lock")
+DELTA_LOCK = Path(__file__).with_name("jars.lock")
+KAFKA_LOCK = Path(__file__).with_name("kafka.lock")
+"""Wanted only where settings name a broker."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,10 @@ class Jar:
             return hashlib.file_digest(stream, "sha256").hexdigest() == self.sha256
 
 
-def locked_jars() -> tuple[Jar, ...]:
-    """The jars of the lock file, in its order."""
-    lines = (line.split() for line in _LOCK_FILE.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+def locked_jars(*locks: Path) -> tuple[Jar, ...]:
+    """The jars of lock files, in their order; those of Delta if none is named."""
+    texts = (lock.read_text(encoding="utf-8") for lock in locks or (DELTA_LOCK,))
+    lines = (line.split() for text in texts for line in text.splitlines() if not line.startswith("#"))
     return tuple(_jar(coordinates, sha256) for coordinates, sha256 in lines)
 
 

@@ -6,6 +6,7 @@ No registry's address stands here: each client uses its own defaults, and what i
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import shutil
 import signal
@@ -23,8 +24,13 @@ from ceasefire.runtime.java import require_java
 
 # The jars come to a few megabytes; a client that takes longer is waiting for a network that is not there.
 _PATIENCE_SECONDS = 300
-# Everything else that the jars depend on, Spark has: as globs, so that not even their poms are asked for.
-_SPARK_HAS = "org.*:*,com.*:*,jakarta.*:*,javax.*:*"
+# What the jars depend on, Spark has, or the lock names: as globs, so that not even their poms are asked for. A glob
+# that covers a jar that is asked for would leave out that jar, too; the finer ones are for when "org.*:*" does.
+_NOT_ASKED_FOR = (
+    *("org.*:*", "com.*:*", "jakarta.*:*", "javax.*:*", "at.*:*"),
+    *("org.apache.spark:spark-sql-kafka*", "org.apache.spark:spark-t*", "org.apache.kafka:*", "org.apache.commons:*"),
+    *("org.apache.hadoop:*", "org.scala*:*", "org.slf4j:*", "org.lz4:*", "org.xerial*:*"),
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,15 @@ def fetch_by_ivy(jars: Sequence[Jar], folder: Path) -> None:
         EnvironmentMissingError: when Java is missing or Spark's launcher fails; says what it said.
     """
     require_java(os.environ)
+    # Each jar of a group that others of ours depend on goes alone: Ivy settles on one version of an artifact, and that
+    # can be one that is named by a dependency and served by nobody.
+    alone = [[jar] for jar in jars if jar.group.startswith("org.")]
+    for batch in (*alone, [jar for jar in jars if not jar.group.startswith("org.")]):
+        if batch:
+            _resolve(batch, folder)
+
+
+def _resolve(jars: Sequence[Jar], folder: Path) -> None:
     spark_home = _spark_home()
     nothing_to_do = folder / "nothing_to_do.py"
     nothing_to_do.touch()
@@ -69,7 +84,7 @@ def fetch_by_ivy(jars: Sequence[Jar], folder: Path) -> None:
         str(spark_home / "bin" / "spark-submit"),
         *("--master", "local[1]"),
         *("--packages", ",".join(jar.coordinates for jar in jars)),
-        *("--exclude-packages", _SPARK_HAS),
+        *("--exclude-packages", ",".join(_not_asked_for(jars))),
         *("--conf", f"spark.jars.ivy={ivy}"),
         str(nothing_to_do),
     ]
@@ -80,6 +95,11 @@ def fetch_by_ivy(jars: Sequence[Jar], folder: Path) -> None:
             fetched = ivy / "jars" / f"{jar.group}_{jar.file_name}"
             if fetched.is_file():
                 fetched.replace(folder / jar.file_name)
+
+
+def _not_asked_for(jars: Sequence[Jar]) -> tuple[str, ...]:
+    wanted = [f"{jar.group}:{jar.artifact}" for jar in jars]
+    return tuple(glob for glob in _NOT_ASKED_FOR if not fnmatch.filter(wanted, glob))
 
 
 def fetch_by_maven(jars: Sequence[Jar], folder: Path) -> None:

@@ -1,7 +1,8 @@
-"""The Delta jars: kept in the program's own cache folder, fetched once, never handed on unverified."""
+"""The jars of Delta and Kafka: kept in the program's own cache folder, fetched once, never handed on unverified."""
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import json
 import shutil
@@ -14,7 +15,7 @@ from pathlib import Path
 import platformdirs
 
 from ceasefire.errors import EnvironmentMissingError
-from ceasefire.runtime.jar_lock import Jar, locked_jars
+from ceasefire.runtime.jar_lock import DELTA_LOCK, KAFKA_LOCK, Jar, locked_jars
 from ceasefire.runtime.jar_routes import ROUTES, Route
 
 _STAMP = "verified.json"
@@ -32,7 +33,7 @@ def jar_folder() -> Path:
     return cache_folder() / "jars"
 
 
-def delta_jars(
+def verified_jars(
     folder: Path | None = None, jars: Sequence[Jar] | None = None, routes: Sequence[Route] = ROUTES
 ) -> tuple[Path, ...]:
     """The files to hand to Spark, verified; what is missing is fetched first, once, by the first route that can.
@@ -42,7 +43,7 @@ def delta_jars(
 
     Args:
         folder: where the jars are kept; `jar_folder()` if not given.
-        jars: which jars; those of the lock file if not given.
+        jars: which jars; those of Delta if not given.
         routes: the ways to try, in this order.
 
     Returns:
@@ -60,7 +61,7 @@ def delta_jars(
                 _complete(folder, jars, routes)
         except OSError as error:
             raise EnvironmentMissingError(
-                f"the Delta jars cannot be kept in {folder}: {error.strerror or error}; "
+                f"the jars cannot be kept in {folder}: {error.strerror or error}; "
                 "make that folder writable, or point XDG_CACHE_HOME at one that is"
             ) from error
     return tuple(folder / jar.file_name for jar in jars)
@@ -87,12 +88,15 @@ def jar_faults(folder: Path, jars: Sequence[Jar]) -> tuple[str, ...]:
 
 def main() -> int:
     """Make sure that the jars are there, and say where; the exit code for the shell."""
+    parser = argparse.ArgumentParser(prog="ceasefire.runtime.jars")
+    parser.add_argument("--kafka", action="store_true", help="Kafka's too")
+    locks = (DELTA_LOCK, KAFKA_LOCK) if parser.parse_args().kafka else (DELTA_LOCK,)
     try:
-        paths = delta_jars()
+        paths = verified_jars(jars=locked_jars(*locks))
     except EnvironmentMissingError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    sys.stdout.write(f"{len(paths)} Delta jars in {jar_folder()}\n")
+    sys.stdout.write(f"{len(paths)} jars in {jar_folder()}\n")
     return 0
 
 
@@ -139,7 +143,7 @@ def _complete(folder: Path, jars: Sequence[Jar], routes: Sequence[Route]) -> Non
 def _fetch(folder: Path, missing: Sequence[Jar], routes: Sequence[Route]) -> None:
     """Bring the missing jars into the folder, each by one rename and only when its bytes are right."""
     if sys.stderr.isatty():
-        sys.stderr.write(f"fetching {len(missing)} Delta jars once into {folder}\n")
+        sys.stderr.write(f"fetching {len(missing)} jars once into {folder}\n")
     refusals = []
     for route in routes:
         # Inside the folder, so that the rename stays on one file system.
@@ -163,7 +167,7 @@ def _fetch(folder: Path, missing: Sequence[Jar], routes: Sequence[Route]) -> Non
     coordinates = ", ".join(jar.coordinates for jar in missing)
     files = ", ".join(jar.file_name for jar in missing)
     advice = f"fetch them on a machine that can, and put {files} into {folder}"
-    raise EnvironmentMissingError("\n".join((f"these Delta jars are missing: {coordinates}", *refusals, advice)))
+    raise EnvironmentMissingError("\n".join((f"these jars are missing: {coordinates}", *refusals, advice)))
 
 
 def _wrong_bytes(jar: Jar, file: Path) -> str:

@@ -19,7 +19,8 @@ from pyspark.errors import PySparkException
 from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
-from ceasefire.runtime.jars import delta_jars
+from ceasefire.runtime.jar_lock import DELTA_LOCK, KAFKA_LOCK, locked_jars
+from ceasefire.runtime.jars import verified_jars
 from ceasefire.runtime.java import require_java
 from ceasefire.runtime.jvm import start_jvm
 
@@ -59,7 +60,7 @@ _LOCAL = {
 }
 
 
-def local_session(app_name: str, spark_conf: Mapping[str, str]) -> SparkSession:
+def local_session(app_name: str, spark_conf: Mapping[str, str], with_kafka: bool = False) -> SparkSession:
     """The session of this process: the one that is running if there is one, else a new local one.
 
     A running session (a notebook's, a cluster's) is taken as it is; nothing is set on it.
@@ -67,14 +68,15 @@ def local_session(app_name: str, spark_conf: Mapping[str, str]) -> SparkSession:
     Args:
         app_name: what Spark calls the application.
         spark_conf: Spark settings that win over ours; Java options are added to ours.
+        with_kafka: whether it must be able to read and write topics.
 
     Raises:
-        EnvironmentMissingError: when Java or a Delta jar is missing, or the JVM does not come up; says what to do.
+        EnvironmentMissingError: when Java or a jar is missing, or the JVM does not come up; says what to do.
     """
     if _is_running():
         return _session()
     require_java(os.environ)
-    jars = delta_jars()
+    jars = verified_jars(jars=locked_jars(*((DELTA_LOCK, KAFKA_LOCK) if with_kafka else (DELTA_LOCK,))))
     # Workers take another Python, and the driver another address, unless told before the JVM starts.
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
@@ -91,18 +93,19 @@ def local_session(app_name: str, spark_conf: Mapping[str, str]) -> SparkSession:
     return _session()
 
 
-def job_session(app_name: str, spark_conf: Mapping[str, str]) -> SparkSession:
+def job_session(app_name: str, spark_conf: Mapping[str, str], with_kafka: bool = False) -> SparkSession:
     """The session of a job: under spark-submit master, memory and jars are its to say, else as `local_session`.
 
     Args:
         app_name: what Spark calls the application.
         spark_conf: Spark settings that win over ours.
+        with_kafka: whether it must be able to read and write topics; spark-submit is told its jars itself.
 
     Raises:
         EnvironmentMissingError: as `local_session`.
     """
     if _is_running() or "PYSPARK_GATEWAY_PORT" not in os.environ:
-        return local_session(app_name, spark_conf)
+        return local_session(app_name, spark_conf, with_kafka)
     return _session({"spark.app.name": app_name} | _MEANING | dict(spark_conf))
 
 
