@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-kill lint types imports check bench
+.PHONY: help setup demo test test-kill test-kafka lint types imports check bench
 
 # Looked for only when a virtual environment has to be made; `make PYTHON=… setup` names another.
 PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13; do \
@@ -24,11 +24,14 @@ setup: $(STAMP) ## Make .venv from the lock, and fetch the Delta jars once
 demo: setup ## Play a week of real customers, into ceasefire-demo/
 	@$(BIN)/ceasefire demo
 
-test: setup ## Run all tests but those that kill processes
-	$(BIN)/python -m pytest --ignore=tests/fault/kill
+test: setup ## Run all tests but those that kill processes or need a broker
+	$(BIN)/python -m pytest --ignore=tests/fault/kill --ignore=tests/kafka
 
 test-kill: setup ## Run the tests that kill the program at every point and start it again
 	$(BIN)/python -m pytest tests/fault/kill -q
+
+test-kafka: setup ## Run the tests against a broker of their own; fetches it, and Kafka's jars, once
+	$(BIN)/python -m pytest tests/kafka -q
 
 lint: setup ## Check style and format
 	$(BIN)/python -m ruff check .
@@ -40,7 +43,7 @@ types: setup ## Check types, strictly
 imports: setup ## Check the direction of imports
 	$(BIN)/lint-imports
 
-check: lint types imports test ## All of it but the kills
+check: lint types imports test ## All of it but the kills and the broker
 
 bench: setup ## Take all figures of tests/bench/README.md anew; half an hour on two quiet cores
 	PYTHONPATH=tests $(BIN)/python -m bench

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from ceasefire.pipelines.run import Ran, run
 from ceasefire.pipelines.workspace import Workspace, load_brand
 from ceasefire.runtime.clock import FixedClock
-from ceasefire.storage.lake import Lake, Write, read_table, rows_of, unobserved
+from ceasefire.storage.lake import Lake, Write, create_tables, read_table, rows_of, unobserved
 from ceasefire.tables import ALL_TABLES, TRAINING_ROWS
 
 BRAND = "corner"
@@ -126,6 +126,15 @@ def write_events(folder: Path) -> Path:
     ]
     (folder / "events.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
     return folder
+
+
+def corner(spark: SparkSession, folder: Path) -> Workspace:
+    """The brand under folder/conf, which is made if need be, with empty tables under folder/lake."""
+    if not (folder / "conf").exists():
+        write_brand(folder / "conf")
+    workspace = Workspace(Lake(spark, str(folder / "lake"), BRAND), load_brand(folder / "conf", {}), FixedClock(WALL))
+    create_tables(workspace.lake, ALL_TABLES)
+    return workspace
 
 
 def run_small_brand(

@@ -34,7 +34,7 @@ def session_for(at_work: BrandAtWork, root: str, new_epoch: bool = False) -> Ite
     spark = local_session("ceasefire", {})
     try:
         lake = Lake(spark, root, at_work.brand.settings.brand)
-        yield Workspace(lake, at_work, WallClock(), tracking_server(), new_epoch)
+        yield Workspace(lake, at_work, WallClock(), tracking_server(), new_epoch=new_epoch)
     finally:
         quiet_stop(spark)
 

@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ceasefire.config.parsing import parse_yaml, shown, where
+from ceasefire.config.kafka import KafkaSettings
+from ceasefire.config.parsing import Lines, parse_yaml, shown, where
 from ceasefire.errors import ConfigurationError, Problem, UsageError
+
+_KEYS = "root, conf, events, spark, tracking, prometheus, kafka"
+_KAFKA_KEYS = "servers, events, queues, options"
 
 
 class JobSettings(BaseSettings):
@@ -24,6 +29,7 @@ class JobSettings(BaseSettings):
         spark: Spark settings that win over ours.
         tracking: address of an MLflow server; empty: models are registered under the root.
         prometheus: port on which figures are served for Prometheus; 0: on none.
+        kafka: a broker whose topics are read or written; None: there is none.
         once: end when the input is drained instead of going on for ever.
         new_epoch: start over where a checkpoint was lost.
     """
@@ -36,6 +42,7 @@ class JobSettings(BaseSettings):
     spark: dict[str, str] = {}
     tracking: str = ""
     prometheus: int = Field(default=0, ge=0, le=65535)
+    kafka: KafkaSettings | None = None
     once: bool = False
     new_epoch: bool = False
 
@@ -73,12 +80,18 @@ def read_settings(file: Path, once: bool, new_epoch: bool = False) -> JobSetting
     try:
         return JobSettings(**{**values, "once": once, "new_epoch": new_epoch})
     except ValidationError as error:
-        raise ConfigurationError(
-            Problem(
-                where(str(file), lines, details["loc"]),
-                f"{'.'.join(str(part) for part in details['loc'])}: {details['msg'].lower()}",
-                "" if details["type"] == "missing" else shown(details["input"]),
-                "root, conf, events, spark, tracking, prometheus",
-            )
-            for details in error.errors()
-        ) from None
+        raise ConfigurationError(_problem(details, str(file), lines) for details in error.errors()) from None
+
+
+def _problem(details: ErrorDetails, file: str, lines: Lines) -> Problem:
+    path = details["loc"]
+    said = details.get("ctx", {})
+    # A key that is mistaken, and the options of a client, can hold secrets.
+    is_telling = details["type"] not in ("missing", "extra_forbidden") and "options" not in path
+    is_telling = is_telling and not isinstance(details["input"], dict)
+    return Problem(
+        where(file, lines, path),
+        f"{'.'.join(str(part) for part in path)}: {said.get('what', details['msg'][:1].lower() + details['msg'][1:])}",
+        shown(details["input"]) if is_telling else "",
+        str(said.get("allowed", _KAFKA_KEYS if len(path) > 1 and path[0] == "kafka" else _KEYS)),
+    )

@@ -28,6 +28,7 @@ from ceasefire.pipelines.streams import Follower, start_follower
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.runtime.figures import Figures
 from ceasefire.storage.lake import Lake, append_batch, merge_rows, read_table, rows_of, together
+from ceasefire.storage.topics import Topic, follow_topic, require_topics
 from ceasefire.tables import CONTACTS_VAULT, EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS, WINDOW_CLOSES
 
 MAX_FILES_PER_BATCH = 100
@@ -39,13 +40,25 @@ BROADCAST_ROWS = 200_000
 _LINE = StructType([StructField("value", StringType())])
 
 
-def start_ingest(workspace: Workspace, source: str, once: bool) -> Follower:
-    """Follow the files of a folder, or one file.
+def event_source(workspace: Workspace, files: str) -> str | Topic:
+    """Where events come from: the broker's topic if the settings name one, else these files."""
+    broker = workspace.broker
+    return files if broker is None or broker.events is None else Topic(broker, broker.events)
+
+
+def start_ingest(workspace: Workspace, source: str | Topic, once: bool) -> Follower:
+    """Follow the files of a folder, or one file, or a topic.
 
     Raises:
         UsageError: there is nothing at that path.
+        EnvironmentMissingError: the broker does not answer, or has no such topic.
     """
-    lines = _follow_files(workspace.lake.spark, source)
+    spark = workspace.lake.spark
+    if isinstance(source, Topic):
+        require_topics(spark, source.broker, [source.name])
+        lines = follow_topic(spark, source)
+    else:
+        lines = _follow_files(spark, source)
     return start_follower(workspace, lines, "ingest_events", ingest_batch, once)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
+from ceasefire.config.kafka import broker_of
 from ceasefire.config.settings import JobSettings, settings_from_args
 from ceasefire.errors import CeasefireError
 from ceasefire.pipelines.clock import newest_ticks, tick
@@ -60,11 +61,12 @@ def work_in_job(job: str, argv: Sequence[str] | None, work: Work) -> None:
     try:
         settings = settings_from_args(argv, job)
         at_work = load_brand(settings.conf, os.environ)
-        spark = job_session(job, settings.spark)
+        broker = None if settings.kafka is None else broker_of(settings.kafka, os.environ)
+        spark = job_session(job, settings.spark, with_kafka=broker is not None)
         try:
             lake = Lake(spark, settings.root, at_work.brand.settings.brand)
             create_tables(lake, ALL_TABLES)
-            work(Workspace(lake, at_work, WallClock(), settings.tracking, settings.new_epoch), settings)
+            work(Workspace(lake, at_work, WallClock(), settings.tracking, broker, settings.new_epoch), settings)
         finally:
             quiet_stop(spark)
     except CeasefireError as error:

@@ -19,6 +19,7 @@ from ceasefire.pipelines.release import start_release
 from ceasefire.pipelines.streams import Follower
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.storage.lake import append_once, create_tables, read_table, rows_of
+from ceasefire.storage.topics import Topic
 from ceasefire.tables import ALL_TABLES, CLOCK_TICKS, DECISIONS, EVENTS, WINDOW_CLOSES
 
 Progress = Callable[[str], None]
@@ -37,7 +38,7 @@ def nothing() -> None:
 
 def run(
     workspace: Workspace,
-    source: str,
+    source: str | Topic,
     first: datetime | None,
     until: datetime | None,
     progress: Progress,
@@ -47,7 +48,7 @@ def run(
 
     Args:
         workspace: the brand at work.
-        source: folder or file of events.
+        source: folder, file or topic of events.
         first: first close, when nothing is closed yet; None: the newest whole one alone.
         until: no close after it; None: the last whole close at or before the newest event. It never bounds ingest.
         progress: told in a few words what is being done.

@@ -11,7 +11,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
-from ceasefire.errors import CheckFailedError
+from ceasefire.errors import CheckFailedError, EnvironmentMissingError
 from ceasefire.pipelines.epochs import begin_epoch
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.runtime.failures import cause_of
@@ -41,7 +41,8 @@ class Follower:
         """Work off everything that is there now.
 
         Raises:
-            The error that the batch function raised; a CheckFailedError for what Spark itself could not do.
+            The error that the batch function raised. For what Spark itself could not do, a CheckFailedError, or an
+            EnvironmentMissingError if a broker is away.
         """
         self._watched(self.query.processAllAvailable)
 
@@ -90,9 +91,12 @@ class Follower:
         try:
             wait()
         except (PySparkException, Py4JError) as error:
-            if self.failures:
-                raise self.failures[-1] from None
-            raise CheckFailedError(f"{self.name} stopped: {cause_of(error)}") from error
+            failure = self.failures[-1] if self.failures else error
+            if not isinstance(failure, PySparkException | Py4JError):
+                raise failure from None
+            cause = cause_of(failure)
+            kind = EnvironmentMissingError if isinstance(cause, EnvironmentMissingError) else CheckFailedError
+            raise kind(f"{self.name} stopped: {cause}") from error
 
 
 def start_follower(workspace: Workspace, stream: DataFrame, name: str, work: BatchFunction, once: bool) -> Follower:

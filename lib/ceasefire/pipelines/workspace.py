@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ceasefire.config.brand import BrandSettings
 from ceasefire.config.bundle import Brand, Bundle, customer_key, parse_bundle, read_bundle, read_draft
+from ceasefire.config.kafka import Broker
 from ceasefire.config.units import currency_exponent
 from ceasefire.errors import ConfigurationError
 from ceasefire.events.contract import Contract
@@ -42,6 +43,7 @@ class Workspace:
 
     Attributes:
         tracking: the address of an MLflow server; empty: models are registered beside the tables.
+        broker: where topics are, if any are read or written.
         new_epoch: whether a query whose checkpoint is gone may start over.
         report: told by each batch of a query (its name, the batch's id) what it came to.
     """
@@ -50,6 +52,7 @@ class Workspace:
     at_work: BrandAtWork
     clock: Clock
     tracking: str = ""
+    broker: Broker | None = None
     new_epoch: bool = False
     report: Callable[[str, int, Figures], None] = unreported
 

@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 
 from ceasefire import errors
-from ceasefire.errors import CeasefireError, ConfigurationError, Problem
+from ceasefire.errors import CeasefireError, CheckFailedError, ConfigurationError, EnvironmentMissingError, Problem
 
 # As Python's tracebacks name our errors, in whatever text the JVM has wrapped them.
 _OURS = re.compile(rf"^{re.escape(errors.__name__)}\.(?P<name>\w+): (?P<message>.*)")
 # Lines that cannot belong to a message: what Spark, the JVM or a chained traceback say after it.
 _AFTER_IT = re.compile(r"^\s*$|^ SQLSTATE: |^=== |^Traceback |^JVM stacktrace|^\s+at ")
+_KAFKA_LOST = re.compile(r"Some data may have been lost because.*?Reason: (?P<reason>[^\n]*?)\.?\s*(\n|$)", re.DOTALL)
+_KAFKA_FAILED = re.compile(r"org\.apache\.kafka\.[\w.]+\.(?P<what>\w+Exception: [^\n]*)")
 _SQL_STATE = re.compile(r"\s*SQLSTATE: \w+;?\s*$")
 
 
@@ -36,7 +38,24 @@ def cause_of(error: BaseException) -> CeasefireError:
         kind = getattr(errors, match["name"], None) if match else None
         if match and isinstance(kind, type) and issubclass(kind, CeasefireError):
             return _rebuilt(kind, [match["message"], *_until_it_ends(lines[number + 1 :])])
-    return CeasefireError(_one_line(error, lines))
+    return _of_kafka(str(error)) or CeasefireError(_one_line(error, lines))
+
+
+def _of_kafka(text: str) -> CeasefireError | None:
+    """What a client of Kafka met, if that is what stopped Spark."""
+    lost = _KAFKA_LOST.search(text)
+    if lost:
+        return CheckFailedError(
+            f"Kafka deleted messages that were never read ({lost['reason']}); keep messages longer in that topic, "
+            "and start ingest once with --new-epoch to go on with those that are left"
+        )
+    failures = [_SQL_STATE.sub("", one["what"]).rstrip(". ") for one in _KAFKA_FAILED.finditer(text)]
+    if failures:
+        return EnvironmentMissingError(
+            f"Kafka cannot be used ({failures[-1]}); see that its broker runs, can be reached from here, and lets "
+            "clients in by the kafka.options of the settings"
+        )
+    return None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -1,6 +1,12 @@
 from __future__ import annotations
 
-from ceasefire.errors import CeasefireError, CheckFailedError, ConfigurationError, UsageError
+from ceasefire.errors import (
+    CeasefireError,
+    CheckFailedError,
+    ConfigurationError,
+    EnvironmentMissingError,
+    UsageError,
+)
 from ceasefire.runtime.failures import cause_of
 
 FROM_A_BATCH = """[STREAM_FAILED] Query [id = bb7c, runId = edb0] terminated with exception: \
@@ -84,3 +90,30 @@ def test_an_error_without_words_is_called_by_its_class() -> None:
     assert str(cause_of(RuntimeError("ceasefire.errors.NoSuchError: x"))) == (
         "RuntimeError: ceasefire.errors.NoSuchError: x"
     )
+
+
+def test_a_broker_that_is_away_is_something_missing_and_named_by_the_root_of_what_its_client_met() -> None:
+    text = """An error occurred while calling o119.isEmpty.
+: org.apache.kafka.common.KafkaException: Failed to create new KafkaAdminClient
+\tat org.apache.kafka.clients.admin.KafkaAdminClient.createInternal(KafkaAdminClient.java:551)
+Caused by: org.apache.kafka.common.config.ConfigException: No resolvable bootstrap urls given in bootstrap.servers
+\tat org.apache.kafka.clients.ClientUtils.parseAndValidateAddresses(ClientUtils.java:97)"""
+
+    cause = cause_of(RuntimeError(text))
+
+    assert isinstance(cause, EnvironmentMissingError)
+    assert "(ConfigException: No resolvable bootstrap urls given in bootstrap.servers); see that" in str(cause)
+    assert "\n" not in str(cause)
+
+
+def test_messages_that_a_broker_deleted_unread_are_a_failed_check_and_not_a_broker_that_is_away() -> None:
+    text = """: org.apache.spark.sql.kafka010.KafkaIllegalStateException: Some data may have been lost because they are
+not available in Kafka any more; set the source option failOnDataLoss to false.
+Reason: Could not read records in offset [1, 3) for topic partition events-0
+with consumer group g-executor.
+Caused by: org.apache.kafka.clients.consumer.OffsetOutOfRangeException: Fetch position is out of range"""
+
+    cause = cause_of(RuntimeError(text))
+
+    assert isinstance(cause, CheckFailedError)
+    assert "never read (Could not read records in offset [1, 3) for topic partition events-0); keep" in str(cause)
