@@ -13,11 +13,12 @@ JOBS = sorted((Path(__file__).parents[2] / "jobs").glob("*.py"))
 MODULES = sorted(one.name for one in pkgutil.walk_packages(ceasefire.__path__, "ceasefire."))
 
 
-def test_there_is_a_job_for_each_step_of_the_chain_and_the_clock_and_one_that_trains() -> None:
+def test_there_is_a_job_for_each_step_of_the_chain_and_for_the_clock_the_mirror_and_the_models() -> None:
     assert [job.stem for job in JOBS] == [
         "build_features",
         "decide",
         "ingest_events",
+        "mirror_queues",
         "release_sends",
         "tick_clock",
         "train_uplift",

@@ -47,7 +47,7 @@ def _of_kafka(text: str) -> CeasefireError | None:
     if lost:
         return CheckFailedError(
             f"Kafka deleted messages that were never read ({lost['reason']}); keep messages longer in that topic, "
-            "and start ingest once with --new-epoch to go on with those that are left"
+            "and to go on with those that are left, remove _checkpoints/ingest_events and start ingest with --new-epoch"
         )
     failures = [_SQL_STATE.sub("", one["what"]).rstrip(". ") for one in _KAFKA_FAILED.finditer(text)]
     if failures:

@@ -31,13 +31,14 @@ def write_mirror(lake: Lake, queue: DataFrame, channels: Iterable[str]) -> None:
     for row in in_order.to_pylist():
         rows.setdefault(row["channel"], []).append(row)
     for channel, sends in rows.items():
-        _replace(folder / f"{channel}.jsonl", "".join(_line(send) for send in sends))
+        _replace(folder / f"{channel}.jsonl", "".join(f"{send_json(send)}\n" for send in sends))
 
 
-def _line(send: dict[str, Any]) -> str:
+def send_json(send: dict[str, Any]) -> str:
+    """A row of the queue as one line of JSON, instants in ISO 8601."""
     shown = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in send.items()}
     shown["merge_fields"] = dict(send["merge_fields"] or [])
-    return json.dumps(shown, ensure_ascii=False) + "\n"
+    return json.dumps(shown, ensure_ascii=False)
 
 
 def _replace(path: Path, text: str) -> None:
