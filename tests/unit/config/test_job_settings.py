@@ -79,7 +79,8 @@ tracing: on
         "base.yaml:8: kafka.options: acks is set by the program, leave it out; group.id is set by the program, leave "
         "it out; sasl.jaas.config is a secret, allowed: env:NAME of the environment variable that holds it; "
         "ssl.key.password is a secret, allowed: env:NAME of the environment variable that holds it",
-        "base.yaml:13: tracing: extra inputs are not permitted, allowed: root, conf, events, spark, tracking, kafka",
+        "base.yaml:13: tracing: extra inputs are not permitted, allowed: root, conf, events, spark, tracking, "
+        "prometheus, kafka",
     ]
 
 
