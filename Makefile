@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-kill test-kafka lint types imports check bench
+.PHONY: help setup demo dist test test-kill test-cluster test-kafka lint types imports check bench
 
 # Looked for only when a virtual environment has to be made; `make PYTHON=… setup` names another.
 PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13; do \
@@ -16,7 +16,7 @@ BIN := .venv/bin
 STAMP := .venv/set-up-$(shell (pwd; cat requirements.lock pyproject.toml) | cksum | tr ' ' '-')
 
 help: ## Show what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(STAMP) ## Make .venv from the lock, and fetch the Delta jars once
 	@$(BIN)/python -m ceasefire.runtime.jars >/dev/null
@@ -24,11 +24,20 @@ setup: $(STAMP) ## Make .venv from the lock, and fetch the Delta jars once
 demo: setup ## Play a week of real customers, into ceasefire-demo/
 	@$(BIN)/ceasefire demo
 
-test: setup ## Run all tests but those that kill processes or need a broker
-	$(BIN)/python -m pytest --ignore=tests/fault/kill --ignore=tests/kafka
+dist: setup ## Build the wheel, and the zip that spark-submit hands to executors, into dist/
+	@rm -rf dist
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@cp dist/ceasefire-*.whl dist/ceasefire.zip
+	@ls dist
+
+test: setup ## Run all tests but those with kills, a cluster or a broker
+	$(BIN)/python -m pytest $(addprefix --ignore=tests/,fault/kill cluster kafka)
 
 test-kill: setup ## Run the tests that kill the program at every point and start it again
 	$(BIN)/python -m pytest tests/fault/kill -q
+
+test-cluster: dist ## Run the jobs on a cluster of one master and one worker
+	$(BIN)/python -m pytest tests/cluster -q
 
 test-kafka: setup ## Run the tests against a broker of their own; fetches it, and Kafka's jars, once
 	$(BIN)/python -m pytest tests/kafka -q
@@ -43,7 +52,7 @@ types: setup ## Check types, strictly
 imports: setup ## Check the direction of imports
 	$(BIN)/lint-imports
 
-check: lint types imports test ## All of it but the kills and the broker
+check: lint types imports test ## All that `test` runs, and style, types and imports
 
 bench: setup ## Take all figures of tests/bench/README.md anew; half an hour on two quiet cores
 	PYTHONPATH=tests $(BIN)/python -m bench

@@ -40,7 +40,7 @@ def test_a_job_is_a_short_file_with_a_main_that_says_what_it_lacks(
         module.main(["--settings", "nowhere.yaml"])
 
     assert stopped.value.code == 2
-    assert "--settings nowhere.yaml: cannot be read" in capsys.readouterr().err
+    assert "--settings nowhere.yaml: there is no such file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import traceback
@@ -17,6 +18,8 @@ from ceasefire.cli.options import Conf, Events, Json, NewEpoch, Root
 from ceasefire.cli.output import complain, local_text, progress, refusal_lines, results, say_json, say_records
 from ceasefire.cli.stream import play_stream
 from ceasefire.cli.workspaces import instant, open_workspace, require_events, session_for
+from ceasefire.config.schemas import NAMES as SCHEMAS
+from ceasefire.config.schemas import schema_of
 from ceasefire.errors import CeasefireError, EnvironmentMissingError, UsageError
 from ceasefire.ids import customer_id
 from ceasefire.pipelines.explain import explain as explain_decision
@@ -87,6 +90,26 @@ def validate(conf: Conf, as_json: Json = False) -> None:
     else:
         listed = ", ".join(f"{count} {name}" for name, count in counts.items())
         results().print(f"{conf}: fine. Brand {brand.settings.brand}: {listed}.", markup=False)
+
+
+@app.command()
+def schema(
+    name: Annotated[str | None, typer.Argument(help=f"One of {', '.join(SCHEMAS)}.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write all of them into this folder.")] = None,
+) -> None:
+    """Give an editor what it needs to help with YAML: JSON Schemas. Example: ceasefire schema --out schemas"""
+    if name is not None and name not in SCHEMAS:
+        raise UsageError(f"no schema {name}, allowed: {', '.join(SCHEMAS)}")
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        for one in [name] if name else SCHEMAS:
+            file = out / f"{one}.schema.json"
+            file.write_text(json.dumps(schema_of(one), indent=2, ensure_ascii=False) + "\n", "utf-8")
+            results().print(str(file), markup=False, soft_wrap=True)
+    elif name is not None:
+        say_json(schema_of(name))
+    else:
+        raise UsageError(f"name a schema ({', '.join(SCHEMAS)}), or --out DIR for all of them")
 
 
 @app.command()

@@ -18,12 +18,14 @@ from pydantic import BaseModel
 from ceasefire.config.brand import BrandSettings
 from ceasefire.config.campaigns import Campaign
 from ceasefire.config.features import Feature
-from ceasefire.config.parsing import Lines, parse_model, parse_yaml, shown, where
+from ceasefire.config.parsing import Lines, parse_model, parse_yaml, read_text, shown, where
 from ceasefire.config.segments import RESIDUAL_SEGMENT, Segment
 from ceasefire.errors import ConfigurationError, Problem, UsageError
 from ceasefire.ids import content_hash, customer_id
 
 BRAND_FILE = "brand.yaml"
+MAX_LIST_BYTES = 256 << 20
+"""A list is as long as an audience is; some ten million ids are an audience, more are a mistake."""
 LISTED_FILES: dict[str, tuple[str, type[BaseModel]]] = {
     "features.yaml": ("features", Feature),
     "segments.yaml": ("segments", Segment),
@@ -107,13 +109,13 @@ def read_bundle(folder: Path, environment: Mapping[str, str]) -> tuple[Bundle, l
     problems: list[Problem] = []
     texts: dict[str, str] = {}
     for name in (BRAND_FILE, *LISTED_FILES):
-        path = folder / name
         try:
-            texts[name] = path.read_text("utf-8")
+            text, wrong = read_text(folder / name, name)
         except FileNotFoundError:
-            problems.append(Problem(name, "missing file", allowed=f"a file {name} in {folder}"))
-        except (OSError, UnicodeDecodeError) as error:
-            problems.append(Problem(name, "cannot be read as UTF-8 text", shown(str(error))))
+            text, wrong = "", [Problem(name, "missing file", allowed=f"a file {name} in {folder}")]
+        problems.extend(wrong)
+        if not wrong:
+            texts[name] = text
     natural_ids: dict[str, tuple[str, ...]] = {}
     for path in sorted(folder.glob("audiences/*.csv")):
         ids, wrong = _read_list(path, path.relative_to(folder).as_posix(), "customer_id")
@@ -206,10 +208,13 @@ def _customer_key(text: str, environment: Mapping[str, str]) -> tuple[bytes, lis
 
 def _read_list(path: Path, name: str, column: str) -> tuple[tuple[str, ...], list[Problem]]:
     try:
+        text, problems = read_text(path, name, MAX_LIST_BYTES)
         # Spreadsheets begin a UTF-8 file with a mark.
-        rows = list(csv.reader(path.read_text("utf-8-sig").splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        rows = list(csv.reader(text.removeprefix("\ufeff").splitlines()))
+    except (OSError, csv.Error) as error:
         return (), [Problem(name, "cannot be read as CSV", shown(str(error)))]
+    if problems:
+        return (), problems
     if not rows or rows[0] != [column]:
         got = ",".join(rows[0]) if rows else "an empty file"
         return (), [Problem(f"{name}:1", "wrong header", shown(got), f"one column, {column}")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from ceasefire.config.brand import Capacity, Identifier
 from ceasefire.config.features import EventFilter
@@ -17,6 +17,10 @@ Locale = Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")]
 
 def _one_or_many(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+_TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+SegmentNames = Annotated[tuple[str, ...], BeforeValidator(_one_or_many), WithJsonSchema(_TEXTS)]
 
 
 class Active(Declared):
@@ -35,9 +39,9 @@ class Active(Declared):
 class Audience(Declared):
     """Who a campaign wants: a list of natural ids, or a combination of segments (all that is given must hold)."""
 
-    any: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
-    all: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
-    none: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
+    any: SegmentNames = ()
+    all: SegmentNames = ()
+    none: SegmentNames = ()
     list: str | None = None
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from ceasefire.config.brand import Identifier
 from ceasefire.config.parsing import Declared, NotYet, refused
@@ -54,10 +54,15 @@ def _default(value: Any) -> Any:
     return value
 
 
+_ONE_EVENT: dict[str, Any] = {"enum": [one.value for one in EventType]}
+_EVENTS = {"anyOf": [_ONE_EVENT, {"type": "array", "items": _ONE_EVENT}]}
+_WINDOW_TEXT = {"type": "string", "pattern": f"^(to_date|since_registration|{_WINDOW.pattern})$"}
+
+
 class EventFilter(Declared):
     """Which events a feature counts, or which profile entry it reads; all that is given must match."""
 
-    event: Annotated[tuple[EventType, ...], BeforeValidator(_events)] = ()
+    event: Annotated[tuple[EventType, ...], BeforeValidator(_events), WithJsonSchema(_EVENTS)] = ()
     category: Annotated[str, Field(pattern=r"^[^\s/]+(/[^\s/]+)*$")] | None = None
     channel: Identifier | None = None
     campaign: str | None = None
@@ -88,7 +93,7 @@ class Feature(Declared):
     from_: EventFilter | None = Field(default=None, alias="from")
     aggregate: Annotated[Aggregate, BeforeValidator(_aggregate)] | None = None
     value: Literal["amount", "net_amount", "quantity", "product", "order", "category", "campaign"] | None = None
-    window: Annotated[str, BeforeValidator(_window)] = "to_date"
+    window: Annotated[str, BeforeValidator(_window), WithJsonSchema(_WINDOW_TEXT)] = "to_date"
     default: Annotated[int | float | str | None, BeforeValidator(_default)] = None
     derived: str | None = None
     expected: NotYet = None

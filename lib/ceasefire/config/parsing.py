@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from pathlib import Path as FilePath
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -19,8 +20,8 @@ from ruamel.yaml.reader import ReaderError
 
 from ceasefire.errors import Problem
 
-MAX_FILE_CHARS = 1 << 20
-MAX_DEPTH = 30
+MAX_FILE_BYTES = 1 << 20
+MAX_DEPTH = 20
 SHOWN_CHARS = 60
 
 Path = tuple[str | int, ...]
@@ -38,7 +39,7 @@ def _refuse_not_yet(value: object) -> object:
     raise PydanticCustomError("not_supported_yet", "not supported yet")
 
 
-NotYet = Annotated[Any, BeforeValidator(_refuse_not_yet)]
+NotYet = Annotated[Any, BeforeValidator(_refuse_not_yet), WithJsonSchema({"not": {}})]
 """A key that the configuration language has and this version does not act on: refused, never ignored."""
 
 
@@ -63,7 +64,7 @@ class _PlainComposer(Composer):
         if not isinstance(event, AliasEvent) and event.ctag is not None:
             self._refuse("tags are not supported, leave it out")
         if self.depth >= MAX_DEPTH:
-            self._refuse("nested too deeply")
+            self._refuse(f"nested too deeply, {MAX_DEPTH} levels are allowed")
         is_key = isinstance(parent, MappingNode) and index is None
         if is_key and not isinstance(event, ScalarEvent):
             self._refuse("a key is text, not a list or further keys")
@@ -91,9 +92,9 @@ def _has_half_a_character(text: str) -> bool:
 
 def parse_yaml(text: str, file: str) -> tuple[Any, Lines, list[Problem]]:
     """Plain Python values of a YAML text, the line of every key and item, and what is wrong with it as YAML."""
-    if len(text) > MAX_FILE_CHARS:
-        problem = Problem(file, "file too large", f"{len(text)} characters", f"at most {MAX_FILE_CHARS}")
-        return None, {}, [problem]
+    size = len(text.encode(errors="replace"))
+    if size > MAX_FILE_BYTES:
+        return None, {}, [too_large(file, size, MAX_FILE_BYTES)]
     try:
         yaml = YAML(typ="rt")
         yaml.Composer, yaml.Constructor = _PlainComposer, _PlainConstructor
@@ -109,6 +110,28 @@ def parse_yaml(text: str, file: str) -> tuple[Any, Lines, list[Problem]]:
         return None, {}, [Problem(file, f"not valid YAML: {str(error).partition(chr(10))[0]}")]
     lines: dict[Path, int] = {(): 1}
     return _plain(document, (), lines), lines, []
+
+
+def read_text(path: FilePath, name: str, at_most: int = MAX_FILE_BYTES) -> tuple[str, list[Problem]]:
+    """The text of a file, or what is wrong with it; of a file that is too large nothing is read.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    try:
+        size = path.stat().st_size
+        if size > at_most:
+            return "", [too_large(name, size, at_most)]
+        return path.read_text("utf-8"), []
+    except FileNotFoundError:
+        raise
+    except (OSError, UnicodeDecodeError) as error:
+        return "", [Problem(name, "cannot be read as UTF-8 text", shown(str(error)))]
+
+
+def too_large(file: str, size: int, at_most: int) -> Problem:
+    """The problem of a file that is larger than anybody needs."""
+    return Problem(file, "file too large", f"{size} bytes", f"at most {at_most}")
 
 
 def _plain(node: Any, path: Path, lines: dict[Path, int]) -> Any:

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ceasefire.config.kafka import KafkaSettings
-from ceasefire.config.parsing import Lines, parse_yaml, shown, where
+from ceasefire.config.parsing import Lines, parse_yaml, read_text, shown, where
 from ceasefire.errors import ConfigurationError, Problem, UsageError
 
 _KEYS = "root, conf, events, spark, tracking, prometheus, kafka"
@@ -70,10 +70,11 @@ def read_settings(file: Path, once: bool, new_epoch: bool = False) -> JobSetting
         ConfigurationError: with every problem of it.
     """
     try:
-        text = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--settings {file}: cannot be read ({error})") from None
-    data, lines, problems = parse_yaml(text, str(file))
+        text, problems = read_text(file, str(file))
+    except FileNotFoundError:
+        raise UsageError(f"--settings {file}: there is no such file; conf/base.yaml is an example") from None
+    if not problems:
+        data, lines, problems = parse_yaml(text, str(file))
     if problems:
         raise ConfigurationError(problems)
     values: dict[str, Any] = data if isinstance(data, dict) else {}

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from ceasefire.config.parsing import refused
 
@@ -153,9 +153,17 @@ def _time_zone(value: Any) -> str:
     return ZoneInfo(value).key
 
 
-SpanOfTime = Annotated[Span, BeforeValidator(_span)]
-Hours = Annotated[LocalHours, BeforeValidator(_hours)]
-ClockHour = Annotated[int, BeforeValidator(_clock_hour)]
-Money = Annotated[Decimal, BeforeValidator(_money)]
-Day = Annotated[date, BeforeValidator(_day)]
+def _text(pattern: re.Pattern[str]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern.pattern}$"})
+
+
+_AMOUNT: dict[str, Any] = {
+    "anyOf": [{"type": "string", "pattern": r"^[0-9]+(\.[0-9]{1,6})?$"}, {"type": "number", "minimum": 0}]
+}
+
+SpanOfTime = Annotated[Span, BeforeValidator(_span), _text(_SPAN)]
+Hours = Annotated[LocalHours, BeforeValidator(_hours), _text(_HOURS)]
+ClockHour = Annotated[int, BeforeValidator(_clock_hour), _text(_CLOCK_TIME)]
+Money = Annotated[Decimal, BeforeValidator(_money), WithJsonSchema(_AMOUNT)]
+Day = Annotated[date, BeforeValidator(_day), _text(_DAY)]
 TimeZone = Annotated[str, BeforeValidator(_time_zone)]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-import ceasefire
 from ceasefire.config.bundle import BRAND_FILE
+from ceasefire.config.shipped import shipped_conf
 from ceasefire.demo.coupon_outcomes import OUTCOME_DAYS, coupon_outcomes, past_campaigns_of
 from ceasefire.demo.events import BRAND, HOUSEHOLD_ZONE, campaign_name
 from ceasefire.demo.source import CampaignDescription, Source
@@ -84,10 +84,8 @@ def campaign_files(source: Source) -> dict[str, str]:
 
 
 def template_folder() -> Path:
-    """The demo's own brand folder: inside an installed package, or beside the sources."""
-    package = Path(ceasefire.__file__).parent
-    places = (package / "conf", package.parents[1] / "conf")
-    return next(place for place in places if place.is_dir()) / "brands" / BRAND
+    """The demo's own brand folder."""
+    return shipped_conf() / "brands" / BRAND
 
 
 def brand_folder(source: Source, template_folder: Path, into: Path) -> None:

@@ -67,7 +67,13 @@ class Follower:
             As `drain`.
         """
         ended: list[bool] = []
-        self._watched(lambda: ended.append(bool(self.query.awaitTermination(seconds))))
+
+        def wait() -> None:
+            # To wait for no time is not allowed.
+            if seconds or not self.query.isActive:
+                ended.append(bool(self.query.awaitTermination(seconds or 1)))
+
+        self._watched(wait)
         return ended == [True]
 
     def settle(self) -> None:

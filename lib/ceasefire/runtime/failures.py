@@ -14,6 +14,11 @@ _OURS = re.compile(rf"^{re.escape(errors.__name__)}\.(?P<name>\w+): (?P<message>
 _AFTER_IT = re.compile(r"^\s*$|^ SQLSTATE: |^=== |^Traceback |^JVM stacktrace|^\s+at ")
 _KAFKA_LOST = re.compile(r"Some data may have been lost because.*?Reason: (?P<reason>[^\n]*?)\.?\s*(\n|$)", re.DOTALL)
 _KAFKA_FAILED = re.compile(r"org\.apache\.kafka\.[\w.]+\.(?P<what>\w+Exception: [^\n]*)")
+_NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '(?P<module>\w+)")
+_OTHER_PYTHON = re.compile(r"different version: (?P<worker>[\d.]*\d) than that in driver: (?P<driver>[\d.]*\d)")
+# What Py4J says before it says what happened.
+_PREAMBLE = re.compile(r"^An error occurred while calling .*\n: (?:[\w.$]+\.)?(?=\w+: |\w+$)", re.MULTILINE)
+_NAMES_ITSELF = re.compile(r"\w+(Exception|Error): ")
 _SQL_STATE = re.compile(r"\s*SQLSTATE: \w+;?\s*$")
 
 
@@ -38,7 +43,25 @@ def cause_of(error: BaseException) -> CeasefireError:
         kind = getattr(errors, match["name"], None) if match else None
         if match and isinstance(kind, type) and issubclass(kind, CeasefireError):
             return _rebuilt(kind, [match["message"], *_until_it_ends(lines[number + 1 :])])
-    return _of_kafka(str(error)) or CeasefireError(_one_line(error, lines))
+    text = str(error)
+    return _of_workers(text) or _of_kafka(text) or CeasefireError(_one_line(error, lines))
+
+
+def _of_workers(text: str) -> CeasefireError | None:
+    """What a worker lacks, if that is what stopped Spark."""
+    no_module = _NO_MODULE.search(text)
+    if no_module:
+        return EnvironmentMissingError(
+            f"executors have no module {no_module['module']!r}; install all of requirements.lock there, and the "
+            "package too or hand it over with --py-files dist/ceasefire.zip"
+        )
+    other = _OTHER_PYTHON.search(text)
+    if other:
+        return EnvironmentMissingError(
+            f"executors run Python {other['worker']} and the driver {other['driver']}; "
+            "name one that both have in PYSPARK_PYTHON"
+        )
+    return None
 
 
 def _of_kafka(text: str) -> CeasefireError | None:
@@ -81,6 +104,7 @@ def _rebuilt(kind: type[CeasefireError], lines: list[str]) -> CeasefireError:
 
 def _one_line(error: BaseException, lines: list[str]) -> str:
     """`KeyError: 'x'`: what ended the last traceback within the text, else the first line of the text."""
+    lines = _PREAMBLE.sub("", "\n".join(lines)).splitlines()
     starts = [number for number, line in enumerate(lines) if "Traceback (most recent call last):" in line]
     ends = (line for line in lines[starts[-1] + 1 :] if line and not line[0].isspace()) if starts else iter(lines)
     kind, said = type(error).__name__, next(ends, "").strip()
@@ -88,4 +112,6 @@ def _one_line(error: BaseException, lines: list[str]) -> str:
         qualified, _, said = said.partition(": ")
         kind = qualified.rpartition(".")[2]
     said = _SQL_STATE.sub("", said)
-    return f"{kind}: {said}" if said else kind
+    if not said:
+        return kind
+    return said if _NAMES_ITSELF.match(said) else f"{kind}: {said}"

@@ -87,7 +87,7 @@ def jar_faults(folder: Path, jars: Sequence[Jar]) -> tuple[str, ...]:
 
 
 def main() -> int:
-    """Make sure that the jars are there, and say where; the exit code for the shell."""
+    """Make sure that the jars are there, and name them as spark-submit's `--jars` takes them; the exit code."""
     parser = argparse.ArgumentParser(prog="ceasefire.runtime.jars")
     parser.add_argument("--kafka", action="store_true", help="Kafka's too")
     locks = (DELTA_LOCK, KAFKA_LOCK) if parser.parse_args().kafka else (DELTA_LOCK,)
@@ -96,7 +96,7 @@ def main() -> int:
     except EnvironmentMissingError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    sys.stdout.write(f"{len(paths)} jars in {jar_folder()}\n")
+    sys.stdout.write(f"{','.join(map(str, paths))}\n")
     return 0
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from threading import Condition
 from typing import Any
+from uuid import UUID
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -22,6 +24,9 @@ Record = dict[str, Any]
 Sink = Callable[[Record], None]
 Report = Callable[[str, int, Figures], None]
 
+LAST_RECORDS_SECONDS = 10
+"""Spark tells of a batch some time after it has ended."""
+
 
 class BatchListener(StreamingQueryListener):
     """Hands on a record of each batch that had rows.
@@ -33,6 +38,8 @@ class BatchListener(StreamingQueryListener):
     def __init__(self, sinks: Sequence[Sink]) -> None:
         self._sinks = sinks
         self._told: dict[tuple[str, int], Figures] = {}
+        self._running: set[UUID] = set()
+        self._ended = Condition()
 
     def report(self, query: str, batch_id: int, figures: Figures) -> None:
         """Told by a batch, at its end, what it came to; Spark's own measures of it come later."""
@@ -40,6 +47,8 @@ class BatchListener(StreamingQueryListener):
 
     def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802
         """A query has started."""
+        with self._ended:
+            self._running.add(event.runId)
         self._hand_on({"event": "started", "query": event.name, "at": event.timestamp})
 
     def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802
@@ -61,7 +70,15 @@ class BatchListener(StreamingQueryListener):
             )
 
     def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802
-        """A query has ended; its error is told by whoever waits for it."""
+        """A query has ended, and all of it has been told; its error is told by whoever waits for it."""
+        with self._ended:
+            self._running.discard(event.runId)
+            self._ended.notify_all()
+
+    def wait_until_all_is_told(self) -> None:
+        """Wait until Spark has told of all that ended queries did, but not for ever."""
+        with self._ended:
+            self._ended.wait_for(lambda: not self._running, LAST_RECORDS_SECONDS)
 
     def _hand_on(self, record: Record) -> None:
         for sink in self._sinks:
@@ -78,4 +95,6 @@ def listening(spark: SparkSession, sinks: Sequence[Sink]) -> Iterator[Report]:
     finally:
         # A JVM that has gone listens to nobody any more.
         with suppress(Py4JError, PySparkException, OSError):
+            if not spark.streams.active:
+                listener.wait_until_all_is_told()
             spark.streams.removeListener(listener)

@@ -8,8 +8,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,6 +19,8 @@ from pyspark.errors import PySparkException
 from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
+from ceasefire.errors import EnvironmentMissingError
+from ceasefire.runtime.failures import cause_of
 from ceasefire.runtime.jar_lock import DELTA_LOCK, KAFKA_LOCK, locked_jars
 from ceasefire.runtime.jars import verified_jars
 from ceasefire.runtime.java import require_java
@@ -89,8 +91,9 @@ def local_session(app_name: str, spark_conf: Mapping[str, str], with_kafka: bool
     for name in _ECHOES:
         PySparkLogger.getLogger(name).setLevel(_SILENT)
     gateway = SparkContext._gateway or start_jvm(conf)
-    SparkContext(conf=conf, gateway=gateway)
-    return _session()
+    with _said_of(settings["spark.master"]):
+        SparkContext(conf=conf, gateway=gateway)
+        return _session()
 
 
 def job_session(app_name: str, spark_conf: Mapping[str, str], with_kafka: bool = False) -> SparkSession:
@@ -106,7 +109,8 @@ def job_session(app_name: str, spark_conf: Mapping[str, str], with_kafka: bool =
     """
     if _is_running() or "PYSPARK_GATEWAY_PORT" not in os.environ:
         return local_session(app_name, spark_conf, with_kafka)
-    return _session({"spark.app.name": app_name} | _MEANING | dict(spark_conf))
+    with _said_of("the master of spark-submit"):
+        return _session({"spark.app.name": app_name} | _MEANING | dict(spark_conf))
 
 
 def quiet_stop(spark: SparkSession) -> None:
@@ -120,6 +124,17 @@ def quiet_stop(spark: SparkSession) -> None:
         for query in spark.streams.active:
             query.stop()
         spark.stop()
+
+
+@contextmanager
+def _said_of(master: str) -> Iterator[None]:
+    try:
+        yield
+    except (Py4JError, PySparkException) as error:
+        raise EnvironmentMissingError(
+            f"Spark did not start on {master} ({str(cause_of(error)).rstrip('.')}); "
+            "see that it is local[*], or that a master answers there and has room for this application"
+        ) from error
 
 
 def _is_running() -> bool:

@@ -53,7 +53,7 @@ class DeltaTable:
     keys: tuple[str, ...]
     partition_by: tuple[str, ...] = ()
     append_only: bool = True
-    properties: dict[str, str] = field(default_factory=dict)
+    properties: dict[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def schema(self) -> StructType:

@@ -70,7 +70,7 @@ def test_a_list_that_a_spreadsheet_wrote_is_read_like_any_other(tmp_path: Path) 
         (b"customer_id\nanna\n\nbert\n", "audiences/club.csv:3: not one customer id"),
         (b"customer_id\nanna\n  \n", "audiences/club.csv:3: not one customer id"),
         (b"customer_id\nanna,bert\n", "audiences/club.csv:2: not one customer id, got 'anna,bert'"),
-        (b"customer_id\n\xff\xfe\n", "audiences/club.csv: cannot be read as CSV"),
+        (b"customer_id\n\xff\xfe\n", "audiences/club.csv: cannot be read as UTF-8 text"),
         (b"customer_id\n" + b"x" * 200_000 + b"\n", "audiences/club.csv: cannot be read as CSV"),
     ],
 )

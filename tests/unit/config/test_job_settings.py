@@ -105,5 +105,5 @@ def test_every_variable_that_is_not_set_is_named() -> None:
 
 
 def test_a_file_that_cannot_be_read_is_wrong_usage(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--settings .*nowhere\.yaml: cannot be read"):
+    with pytest.raises(UsageError, match=r"--settings .*nowhere\.yaml: there is no such file"):
         read_settings(tmp_path / "nowhere.yaml", once=False)

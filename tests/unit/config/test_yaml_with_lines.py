@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ceasefire.config.bundle import Bundle, parse_bundle
-from ceasefire.config.parsing import MAX_FILE_CHARS, parse_yaml, where
+from ceasefire.config.parsing import MAX_FILE_BYTES, parse_yaml, where
 from unit.config.brand_texts import FILES
 
 
@@ -86,7 +86,7 @@ def test_every_key_and_item_knows_its_line() -> None:
         ("a: 1\nb: " + "[" * 5000, "a.yaml:2: not valid YAML: nested too deeply"),
         ("{a: " * 5000 + "}" * 5000, "a.yaml:1: not valid YAML: nested too deeply"),
         ("- " * 400 + "a", "a.yaml:1: not valid YAML: nested too deeply"),
-        ("a: " + "x" * (2 << 20), "a.yaml: file too large, got 2097155 characters, allowed: at most 1048576"),
+        ("a: " + "x" * (2 << 20), "a.yaml: file too large, got 2097155 bytes, allowed: at most 1048576"),
     ],
     ids=lambda text: text[:20],
 )
@@ -105,7 +105,7 @@ def test_a_bomb_of_aliases_is_refused_before_it_goes_off() -> None:
 def test_brackets_up_to_the_largest_file_are_refused_in_no_time() -> None:
     started = process_time()
 
-    assert "nested too deeply" in refusal("[" * MAX_FILE_CHARS)
+    assert "nested too deeply" in refusal("[" * MAX_FILE_BYTES)
     assert process_time() - started < 20
 
 

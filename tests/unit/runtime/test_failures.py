@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from ceasefire.errors import (
     CeasefireError,
     CheckFailedError,
@@ -117,3 +119,40 @@ Caused by: org.apache.kafka.clients.consumer.OffsetOutOfRangeException: Fetch po
 
     assert isinstance(cause, CheckFailedError)
     assert "never read (Could not read records in offset [1, 3) for topic partition events-0); keep" in str(cause)
+
+
+@pytest.mark.parametrize(
+    ("last_line", "sentence"),
+    [
+        (
+            "ModuleNotFoundError: No module named 'ceasefire.events'",
+            "executors have no module 'ceasefire'; install all of requirements.lock there, and the package too or hand "
+            "it over with --py-files dist/ceasefire.zip",
+        ),
+        (
+            "pyspark.errors.exceptions.base.PySparkRuntimeError: [PYTHON_VERSION_MISMATCH] Python in worker has "
+            "different version: 3.12 than that in driver: 3.11, PySpark cannot run with different minor versions.",
+            "executors run Python 3.12 and the driver 3.11; name one that both have in PYSPARK_PYTHON",
+        ),
+    ],
+)
+def test_what_executors_lack_is_something_missing_and_says_how_they_get_it(last_line: str, sentence: str) -> None:
+    said = (
+        "[STREAM_FAILED] Query corner_ingest_events terminated with exception: Job aborted due to stage failure: "
+        "Lost task 0.3 in stage 0.0 (TID 3) (10.0.0.7 executor 0): org.apache.spark.api.python.PythonException: "
+        f'Traceback (most recent call last):\n  File "worker.py", line 1, in main\n{last_line}\n\n'
+        "\tat org.apache.spark.api.python.BasePythonRunner\n SQLSTATE: XXKST"
+    )
+
+    cause = cause_of(RuntimeError(said))
+
+    assert (type(cause), str(cause)) == (EnvironmentMissingError, sentence)
+
+
+def test_what_the_jvm_raised_is_told_without_how_it_was_called() -> None:
+    said = (
+        "An error occurred while calling None.org.apache.spark.api.java.JavaSparkContext.\n"
+        ": org.apache.spark.SparkException: Could not parse Master URL: 'sparkle'\n\tat org.apache.spark.X"
+    )
+
+    assert str(cause_of(RuntimeError(said))) == "SparkException: Could not parse Master URL: 'sparkle'"

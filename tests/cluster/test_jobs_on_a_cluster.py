@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from ceasefire.pipelines.clock import tick_rows
+from ceasefire.pipelines.workspace import Workspace
+from ceasefire.storage.lake import append_once, read_table, rows_of
+from ceasefire.tables import ALL_TABLES, CLOCK_TICKS, DECISIONS, EVENTS, RECONCILIATION
+from small_brand import FIRST_CLOSE, SECOND_CLOSE, corner, run_small_brand, write_brand, write_events
+from standalone import Cluster
+
+GRACE = timedelta(minutes=30)
+BY_THE_WALL = ("ingested_at", "started_at", "released_at", "checked_at")
+"""Columns that tell when something was done, by the clock of whoever did it."""
+
+
+def settings_of(folder: Path) -> list[str]:
+    """The arguments of a job that works under folder/lake, for so few rows that a partition or two are enough."""
+    write_brand(folder / "conf")
+    write_events(folder / "events")
+    few = '{spark.sql.shuffle.partitions: "2", spark.databricks.delta.snapshotPartitions: "2"}'
+    text = f"root: {folder}/lake\nconf: {folder}/conf\nevents: {folder}/events\nspark: {few}\n"
+    (folder / "settings.yaml").write_text(text, "utf-8")
+    return ["--settings", str(folder / "settings.yaml")]
+
+
+def said_and_done(job: subprocess.Popen[str]) -> tuple[int, list[str]]:
+    """Exit code and lines of a job that ends by itself."""
+    said, _ = job.communicate(timeout=300)
+    return job.returncode, said.splitlines()
+
+
+def contents(workspace: Workspace) -> dict[str, list[str]]:
+    """The rows of every table, in no order, without what the wall's clock had to say."""
+    found = {}
+    for table in ALL_TABLES:
+        rows = rows_of(read_table(workspace.lake, table).drop(*BY_THE_WALL))
+        found[table.name] = sorted(json.dumps(_without_place(row), default=str, sort_keys=True) for row in rows)
+    return found
+
+
+def _without_place(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: Path(value).name if name == "source_file" else value for name, value in row.items()}
+
+
+def slots_of(workspace: Workspace, close: datetime) -> list[datetime]:
+    decided = read_table(workspace.lake, DECISIONS).where(
+        (F.col("window_end") == F.lit(close)) & F.col("outcome").eqNullSafe("send")
+    )
+    return sorted(row["slot_at"] for row in rows_of(decided.select("treatment.slot_at").distinct()))
+
+
+def test_four_jobs_on_a_cluster_leave_the_tables_that_a_run_in_one_process_leaves(
+    spark: SparkSession, cluster: Cluster, tmp_path: Path
+) -> None:
+    # given a brand run by one process, and the same brand for jobs whose executors have no package but what they get
+    (tmp_path / "run").mkdir()
+    (tmp_path / "jobs").mkdir()
+    by_run, _ = run_small_brand(spark, tmp_path / "run")
+    arguments = [*settings_of(tmp_path / "jobs"), "--once"]
+    by_jobs = corner(spark, tmp_path / "jobs")
+    no_package = subprocess.run(
+        [str(cluster.python), "-c", "import ceasefire.pipelines"], capture_output=True, check=False
+    )
+    assert b"No module named 'ceasefire.pipelines'" in no_package.stderr
+
+    # when the four jobs work off two windows, and this test is their clock
+    outcomes = [said_and_done(cluster.submit("ingest_events", *arguments))]
+    for close in (FIRST_CLOSE, SECOND_CLOSE):
+        number = int(close.timestamp()) // 60
+        append_once(by_jobs.lake, CLOCK_TICKS, tick_rows([(close + GRACE, close)], is_live=False), "close", number)
+        outcomes += [said_and_done(cluster.submit(job, *arguments)) for job in ("build_features", "decide")]
+        slots = [(slot, None) for slot in slots_of(by_jobs, close)]
+        append_once(by_jobs.lake, CLOCK_TICKS, tick_rows(slots, is_live=False), "slots", number)
+        outcomes.append(said_and_done(cluster.submit("release_sends", *arguments)))
+
+    # then each has told of its batch in lines of JSON, and every table holds what the run left
+    assert [code for code, _ in outcomes] == [0] * 7
+    assert all("batch" in {json.loads(line)["event"] for line in lines} for _, lines in outcomes)
+    found, expected = contents(by_jobs), contents(by_run)
+    # what is checked after each batch of release depends on how many batches there were
+    checks = [json.loads(one) for one in found.pop(RECONCILIATION.name)]
+    assert len(expected.pop(RECONCILIATION.name)) >= len(checks) > 0
+    assert all(check["holds"] for check in checks)
+    assert found == expected
+
+
+def test_a_job_that_is_asked_to_end_ends_well_and_nothing_is_half_written(
+    spark: SparkSession, cluster: Cluster, tmp_path: Path
+) -> None:
+    arguments = settings_of(tmp_path)
+    job = cluster.submit("ingest_events", *arguments)
+    assert job.stdout is not None
+    # as soon as the first batch is told of, more comes; the job is asked to end while it takes that in
+    for line in job.stdout:
+        if json.loads(line)["event"] == "batch":
+            break
+    write_events(tmp_path / "events" / "again")
+    job.send_signal(signal.SIGTERM)
+    job.communicate(timeout=120)
+
+    again = said_and_done(cluster.submit("ingest_events", *arguments, "--once"))
+
+    assert again[0] == 0
+    workspace = corner(spark, tmp_path)
+    counts = {table.name: read_table(workspace.lake, table).count() for table in ALL_TABLES}
+    line_count = len((tmp_path / "events" / "events.jsonl").read_text("utf-8").splitlines())
+    assert counts["events"] + counts["quarantined_events"] == 2 * line_count
+    # all of the second file repeats the first
+    assert counts["events"] == len(rows_of(read_table(workspace.lake, EVENTS).select("event_key").distinct()))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            {"master": "sparkle"},
+            "Spark did not start on the master of spark-submit (SparkException: Could not parse Master URL",
+        ),
+        (
+            {"driver": Path(sys.executable), "with_package": False},
+            "ingest_events stopped: executors have no module 'ceasefire'; ",
+        ),
+    ],
+)
+def test_what_a_cluster_lacks_is_one_sentence(
+    given: dict[str, Any], sentence: str, cluster: Cluster, tmp_path: Path
+) -> None:
+    code, lines = said_and_done(cluster.submit("ingest_events", *settings_of(tmp_path), "--once", **given))
+
+    assert code != 0
+    assert lines[-1].startswith(sentence)
+    assert not any("Traceback" in line for line in lines)
