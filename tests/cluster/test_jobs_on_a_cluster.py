@@ -19,16 +19,24 @@ from ceasefire.tables import ALL_TABLES, CLOCK_TICKS, DECISIONS, EVENTS, RECONCI
 from small_brand import FIRST_CLOSE, SECOND_CLOSE, corner, run_small_brand, write_brand, write_events
 from standalone import Cluster
 
+FOR_A_HANDFUL = {
+    "spark.sql.shuffle.partitions": "2",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+"""Settings for a hundred rows, on which it takes longer to prepare a plan than to work it off."""
 GRACE = timedelta(minutes=30)
 BY_THE_WALL = ("ingested_at", "started_at", "released_at", "checked_at")
 """Columns that tell when something was done, by the clock of whoever did it."""
 
 
 def settings_of(folder: Path) -> list[str]:
-    """The arguments of a job that works under folder/lake, for so few rows that a partition or two are enough."""
+    """The arguments of a job that works under folder/lake, with settings for so few rows."""
     write_brand(folder / "conf")
     write_events(folder / "events")
-    few = '{spark.sql.shuffle.partitions: "2", spark.databricks.delta.snapshotPartitions: "2"}'
+    few = json.dumps(FOR_A_HANDFUL)
     text = f"root: {folder}/lake\nconf: {folder}/conf\nevents: {folder}/events\nspark: {few}\n"
     (folder / "settings.yaml").write_text(text, "utf-8")
     return ["--settings", str(folder / "settings.yaml")]

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from ceasefire.config.parsing import Declared, NotYet, refused
+from ceasefire.config.parsing import CURRENCY, CUSTOMER_KEY, IDENTIFIER, LOCALE, Declared, NotYet, refused
 from ceasefire.config.units import ClockHour, Day, Hours, Money, Span, SpanOfTime, TimeZone, money_micros
 from ceasefire.vocabulary import MessageClass, Policy
 
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
 AddressKind = Literal["email", "phone", "push_token"]
 
 ADDRESS_OF_CHANNEL: dict[str, AddressKind] = {"email": "email", "sms": "phone", "push": "push_token"}
@@ -95,10 +95,10 @@ class BrandSettings(Declared):
     """The whole of `brand.yaml`."""
 
     brand: Identifier
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    currency: Annotated[str, Field(pattern=CURRENCY)]
     time_zone: TimeZone
-    locale: Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")]
-    customer_key: Annotated[str, Field(pattern=r"^(env:[A-Z][A-Z0-9_]*|public:\S{8,})$")]
+    locale: Annotated[str, Field(pattern=LOCALE)]
+    customer_key: Annotated[str, Field(pattern=CUSTOMER_KEY)]
     decision_window: DecisionWindow
     consent_default: ConsentDefault = ConsentDefault()
     late_horizon: SpanOfTime = Span("30d", 30, "d")

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from ceasefire.config.brand import BrandSettings
 from ceasefire.config.campaigns import Campaign
 from ceasefire.config.features import Feature
-from ceasefire.config.parsing import Lines, parse_model, parse_yaml, read_text, shown, where
+from ceasefire.config.parsing import Lines, parse_model, parse_yaml, read_text, shown, shown_unless_long, where
 from ceasefire.config.segments import RESIDUAL_SEGMENT, Segment
 from ceasefire.errors import ConfigurationError, Problem, UsageError
 from ceasefire.ids import content_hash, customer_id
@@ -26,9 +26,11 @@ from ceasefire.ids import content_hash, customer_id
 BRAND_FILE = "brand.yaml"
 MAX_LIST_BYTES = 256 << 20
 """A list is as long as an audience is; some ten million ids are an audience, more are a mistake."""
+FEATURES_FILE = "features.yaml"
+SEGMENTS_FILE = "segments.yaml"
 LISTED_FILES: dict[str, tuple[str, type[BaseModel]]] = {
-    "features.yaml": ("features", Feature),
-    "segments.yaml": ("segments", Segment),
+    FEATURES_FILE: ("features", Feature),
+    SEGMENTS_FILE: ("segments", Segment),
     "campaigns.yaml": ("campaigns", Campaign),
 }
 
@@ -88,6 +90,7 @@ class Draft:
     Attributes:
         settings: None when brand.yaml has problems.
         unreadable_features: names of features that are declared and have problems.
+        unreadable_files: files of which no item could be read.
     """
 
     settings: BrandSettings | None
@@ -95,6 +98,7 @@ class Draft:
     segments: tuple[Segment, ...]
     campaigns: tuple[Campaign, ...]
     unreadable_features: frozenset[str]
+    unreadable_files: frozenset[str]
     places: Mapping[tuple[str, str], str]
 
 
@@ -166,14 +170,24 @@ def read_draft(bundle: Bundle) -> tuple[Draft, list[Problem]]:
     items: dict[str, list[Any]] = {}
     ids: dict[str, set[str]] = {}
     places: dict[tuple[str, str], str] = {}
+    unread = {file for file in LISTED_FILES if file not in bundle.texts}
     for file, (key, model) in LISTED_FILES.items():
         items[key], ids[key] = [], set()
         if file in bundle.texts:
-            problems += _read_items(bundle.texts[file], file, key, model, items[key], ids[key], places)
-    problems += _dangling(settings, items["campaigns"], ids["segments"], bundle, places)
+            is_read, wrong = _read_items(bundle.texts[file], file, key, model, items[key], ids[key], places)
+            unread |= set() if is_read else {file}
+            problems += wrong
+    known_segments = None if SEGMENTS_FILE in unread else ids["segments"] | {RESIDUAL_SEGMENT}
+    problems += _dangling(settings, items["campaigns"], known_segments, bundle, places)
     unreadable = frozenset(ids["features"]) - {one.name for one in items["features"]}
     draft = Draft(
-        settings, tuple(items["features"]), tuple(items["segments"]), tuple(items["campaigns"]), unreadable, places
+        settings,
+        tuple(items["features"]),
+        tuple(items["segments"]),
+        tuple(items["campaigns"]),
+        unreadable,
+        frozenset(unread),
+        places,
     )
     return draft, problems
 
@@ -234,12 +248,13 @@ def _read_items(
     items: list[Any],
     ids: set[str],
     places: dict[tuple[str, str], str],
-) -> list[Problem]:
+) -> tuple[bool, list[Problem]]:
+    """Whether the file is a list of items, good or bad, and what is wrong with it and them."""
     data, lines, problems = parse_yaml(text, file)
     if problems:
-        return problems
+        return False, problems
     if not isinstance(data, dict) or not isinstance(data.get(key), list):
-        return [Problem(f"{file}:1", f"needs a list under `{key}:`", shown(data))]
+        return False, [Problem(f"{file}:1", f"needs a list under `{key}:`", shown_unless_long(data))]
     problems += [
         Problem(where(file, lines, (other,)), f"{other}: unknown key", allowed=key) for other in data if other != key
     ]
@@ -251,7 +266,7 @@ def _read_items(
         if item is not None:
             items.append(item)
             _note_rule_place(item, key, file, lines, at, places)
-    return problems
+    return True, problems
 
 
 def _note_id(
@@ -289,11 +304,10 @@ def _named(problem: Problem, key: str, raw: Any) -> Problem:
 def _dangling(
     settings: BrandSettings | None,
     campaigns: Iterable[Campaign],
-    segment_ids: set[str],
+    known_segments: set[str] | None,
     bundle: Bundle,
     places: Mapping[tuple[str, str], str],
 ) -> list[Problem]:
-    known_segments = segment_ids | {RESIDUAL_SEGMENT}
     problems = []
     for campaign in campaigns:
         place = places["campaigns", campaign.id]
@@ -305,7 +319,7 @@ def _dangling(
             )
 
         for segment in campaign.audience.segments:
-            if segment not in known_segments:
+            if known_segments is not None and segment not in known_segments:
                 report("audience names an unknown segment", segment, known_segments)
         if campaign.audience.list is not None and campaign.audience.list not in bundle.lists:
             report("audience names a missing list", campaign.audience.list, bundle.lists)

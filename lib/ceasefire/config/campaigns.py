@@ -8,11 +8,11 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from ceasefire.config.brand import Capacity, Identifier
 from ceasefire.config.features import EventFilter
-from ceasefire.config.parsing import Declared, NotYet, refused
+from ceasefire.config.parsing import LOCALE, Declared, NotYet, refused
 from ceasefire.config.units import Day, Money, SpanOfTime
 from ceasefire.vocabulary import EventType, MessageClass
 
-Locale = Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")]
+Locale = Annotated[str, Field(pattern=LOCALE)]
 
 
 def _one_or_many(value: Any) -> Any:

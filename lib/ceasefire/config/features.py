@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from ceasefire.config.brand import Identifier
-from ceasefire.config.parsing import Declared, NotYet, refused
+from ceasefire.config.parsing import CATEGORY, Declared, NotYet, refused
 from ceasefire.config.units import MICROS_PER_DAY
 from ceasefire.vocabulary import Aggregate, EventType, FeatureType
 
@@ -63,7 +63,7 @@ class EventFilter(Declared):
     """Which events a feature counts, or which profile entry it reads; all that is given must match."""
 
     event: Annotated[tuple[EventType, ...], BeforeValidator(_events), WithJsonSchema(_EVENTS)] = ()
-    category: Annotated[str, Field(pattern=r"^[^\s/]+(/[^\s/]+)*$")] | None = None
+    category: Annotated[str, Field(pattern=CATEGORY)] | None = None
     channel: Identifier | None = None
     campaign: str | None = None
     source: str | None = None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from difflib import get_close_matches
 from pathlib import Path as FilePath
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -23,6 +24,19 @@ from ceasefire.errors import Problem
 MAX_FILE_BYTES = 1 << 20
 MAX_DEPTH = 20
 SHOWN_CHARS = 60
+
+IDENTIFIER = r"^[a-z][a-z0-9_]{0,62}$"
+CURRENCY = r"^[A-Z]{3}$"
+LOCALE = r"^[a-z]{2}(-[A-Z]{2})?$"
+CUSTOMER_KEY = r"^(env:[A-Z][A-Z0-9_]*|public:\S{8,})$"
+CATEGORY = r"^[^\s/]+(/[^\s/]+)*$"
+_MEANT_BY = {
+    IDENTIFIER: "small letters, digits and _, beginning with a letter, at most 63",
+    CURRENCY: "three letters of ISO 4217, as in EUR",
+    LOCALE: "a language, or a language and a country, as in en or pt-PT",
+    CUSTOMER_KEY: "env:NAME of an environment variable, or public: and eight characters or more",
+    CATEGORY: "names parted by /, as in ski/boots",
+}
 
 Path = tuple[str | int, ...]
 Lines = Mapping[Path, int]
@@ -161,7 +175,7 @@ def parse_model(
     try:
         return model.model_validate(data), []
     except ValidationError as error:
-        return None, [_problem(details, file, lines, at) for details in error.errors()]
+        return None, [_problem(details, file, lines, at, model) for details in error.errors()]
 
 
 def where(file: str, lines: Lines, path: Sequence[str | int]) -> str:
@@ -181,11 +195,12 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 1] + "…"
 
 
-_WORDS = {
-    "missing": ("missing", ""),
-    "extra_forbidden": ("unknown key", "the keys in the documentation of this file"),
-    "not_supported_yet": ("not supported yet", "leave it out"),
-}
+def shown_unless_long(value: object) -> str:
+    """A value as a message shows it; nothing of keys and values or a list, which stand at the place that is named."""
+    return "" if isinstance(value, dict | list | tuple) and value else shown(value)
+
+
+_WORDS = {"missing": ("missing", ""), "not_supported_yet": ("not supported yet", "leave it out")}
 _KINDS = {
     "model_type": "keys and values",
     "dict_type": "keys and values",
@@ -194,9 +209,17 @@ _KINDS = {
     "int_type": "a whole number",
     "float_type": "a number",
 }
+_BOUNDS = {
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
+    "less_than_equal": "at most {le:g}",
+    "string_too_short": "text that is not empty",
+    "string_too_long": "at most {max_length} characters",
+    "too_short": "{min_length} or more",
+}
 
 
-def _problem(details: ErrorDetails, file: str, lines: Lines, at: Path) -> Problem:
+def _problem(details: ErrorDetails, file: str, lines: Lines, at: Path, model: type[BaseModel]) -> Problem:
     location = (*at, *(part for part in details["loc"] if part != "[key]"))
     key = ".".join(str(part) for part in location if isinstance(part, str)) or "this file"
     place = where(file, lines, location)
@@ -205,7 +228,41 @@ def _problem(details: ErrorDetails, file: str, lines: Lines, at: Path) -> Proble
         what, allowed = _WORDS[kind]
         got = shown(details["input"]) if kind == "not_supported_yet" else ""
         return Problem(place, f"{key}: {what}", got, allowed)
+    got = shown_unless_long(details["input"])
+    if kind == "extra_forbidden":
+        known = _keys_at(model, details["loc"][:-1])
+        near = get_close_matches(str(details["loc"][-1]), known, n=1)
+        return Problem(place, f"{key}: unknown key", "", f"did you mean {near[0]}?" if near else ", ".join(known))
     if kind == "refused":
-        return Problem(place, f"{key}: {context['what']}", shown(details["input"]), str(context["allowed"]))
-    allowed = _KINDS.get(kind) or str(context.get("expected", details["msg"]))
-    return Problem(place, f"{key}: not allowed here", shown(details["input"]), allowed)
+        return Problem(place, f"{key}: {context['what']}", got, str(context["allowed"]))
+    return Problem(place, f"{key}: not allowed here", got, _allowed(kind, context) or str(details["msg"]))
+
+
+def _allowed(kind: str, context: Mapping[str, Any]) -> str:
+    """What would be right, in words."""
+    if kind == "string_pattern_mismatch":
+        return _MEANT_BY[context["pattern"]]
+    if kind in _BOUNDS:
+        return _BOUNDS[kind].format(**context)
+    return _KINDS.get(kind) or str(context.get("expected", "")).replace("'", "")
+
+
+def _keys_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """The keys that may stand at a place, as a person writes them, without those that nothing acts on."""
+    models = [model]
+    for part in path:
+        found = [field for one in models for name, field in one.model_fields.items() if part in (name, field.alias)]
+        # What is no key of a model is a name of one's own, or a place in a list: below it stands the same model.
+        models = [below for field in found for below in _models_in(field.annotation)] or models
+    return [
+        field.alias or name
+        for one in models
+        for name, field in one.model_fields.items()
+        if not any(isinstance(mark, BeforeValidator) and mark.func is _refuse_not_yet for mark in field.metadata)
+    ]
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [one for part in get_args(annotation) for one in _models_in(part)]

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from ceasefire.config.bundle import Brand, Draft
+from ceasefire.config.bundle import FEATURES_FILE, Brand, Draft
 from ceasefire.config.features import Feature
 from ceasefire.errors import ConfigurationError, Problem
 from ceasefire.features.builtin import catalogue, catalogue_problems
 from ceasefire.features.program import FeatureProgram, arrow_type, compile_features, history_columns
 from ceasefire.segments.expressions import ExpressionProgram, compile_expressions
 from ceasefire.segments.program import RuleProgram, compile_rules
-from ceasefire.segments.rule_problem import UNKNOWN_FEATURE, RuleProblem
+from ceasefire.segments.rule_problem import DECLARED_TWICE, UNKNOWN_FEATURE, RuleProblem
 from ceasefire.vocabulary import FeatureType
 
 
@@ -90,9 +90,12 @@ def rule_problems(draft: Draft) -> list[Problem]:
 
 
 def _follows_from_another(problem: RuleProblem, draft: Draft) -> bool:
+    if problem.what == DECLARED_TWICE:
+        return True  # told by whoever read the file, with both places
     if problem.what != UNKNOWN_FEATURE:
         return False
-    return draft.settings is None or problem.got in draft.unreadable_features
+    is_unread = draft.settings is None or FEATURES_FILE in draft.unreadable_files
+    return is_unread or problem.got in draft.unreadable_features
 
 
 def _types(base_features: Iterable[Feature], declared: Iterable[Feature]) -> dict[str, FeatureType]:

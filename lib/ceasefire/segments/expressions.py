@@ -13,7 +13,7 @@ from sqlglot import exp
 from ceasefire.segments.evaluation import evaluate
 from ceasefire.segments.feature_columns import Columns, blocks
 from ceasefire.segments.program import features_read
-from ceasefire.segments.rule_problem import RuleProblem, shown
+from ceasefire.segments.rule_problem import DECLARED_TWICE, RuleProblem, shown
 from ceasefire.segments.rule_terms import Reading, Term, as_real, kinds, read_term
 from ceasefire.segments.rule_tree import rule_tree
 from ceasefire.segments.steps import FeatureValues, Finite, Step, StepList, needed
@@ -81,7 +81,7 @@ def compile_expressions(
     trees: dict[str, exp.Expr | None] = {}
     for name, text in derived:
         if name in trees:
-            problems.append(RuleProblem(name, "declared twice", name, "each name once"))
+            problems.append(RuleProblem(name, DECLARED_TWICE, name, "each name once"))
         trees[name], wrong = rule_tree(name, text)
         problems += wrong
     uses = {name: _derived_names(tree, trees) for name, tree in trees.items()}

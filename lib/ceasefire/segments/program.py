@@ -12,7 +12,7 @@ from ceasefire.arrow import BoolArray
 from ceasefire.segments.evaluation import evaluate
 from ceasefire.segments.feature_columns import Columns, Vector, blocks
 from ceasefire.segments.rule_conditions import Conditions, Criterion, SignedAtom, read_condition
-from ceasefire.segments.rule_problem import RuleProblem
+from ceasefire.segments.rule_problem import DECLARED_TWICE, RuleProblem
 from ceasefire.segments.rule_terms import Reading
 from ceasefire.segments.rule_tree import rule_tree
 from ceasefire.segments.steps import FeatureValues, Step, StepList, needed
@@ -121,7 +121,7 @@ def compile_rules(
     seen: dict[str, tuple[int | None, Conditions]] = {}
     for rule_id, text in rules:
         if rule_id in seen:
-            problems.append(RuleProblem(rule_id, "declared twice", rule_id, "each id once"))
+            problems.append(RuleProblem(rule_id, DECLARED_TWICE, rule_id, "each id once"))
         conditions = Conditions(Reading(rule_id, types, steps))
         tree, wrong = rule_tree(rule_id, text)
         seen[rule_id] = (None if tree is None else read_condition(tree, False, conditions), conditions)

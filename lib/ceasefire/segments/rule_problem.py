@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 SHOWN_CHARS = 60
 UNKNOWN_FEATURE = "unknown feature"
+DECLARED_TWICE = "declared twice"
 """The one problem that can follow from another: a name that was declared, and could not be read."""
 
 
