@@ -15,7 +15,7 @@ from ceasefire.pipelines.run import Ran, run
 from ceasefire.pipelines.workspace import Workspace, load_brand
 from ceasefire.runtime.clock import FixedClock
 from ceasefire.storage.lake import Lake, Write, create_tables, read_table, rows_of, unobserved
-from ceasefire.tables import ALL_TABLES, TRAINING_ROWS
+from ceasefire.tables import ALL_TABLES, QUALITY_RESULTS, TRAINING_ROWS
 
 BRAND = "corner"
 FIRST_CLOSE = datetime(2026, 3, 2, 6, tzinfo=UTC)
@@ -101,8 +101,8 @@ class Undisturbed:
     fingerprints: dict[str, tuple[int, str]]
 
 
-RUN_TABLES = sorted({table.name for table in ALL_TABLES} - {TRAINING_ROWS.name})
-"""What a run writes to; training rows are written when a model is trained."""
+RUN_TABLES = sorted({table.name for table in ALL_TABLES} - {TRAINING_ROWS.name, QUALITY_RESULTS.name})
+"""What a run writes to that examines nothing; training rows are written when a model is trained."""
 
 
 def write_brand(folder: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from standalone import Cluster, python_without_the_package, start_master, start_worker
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ceasefire.cli.output import local_text, program, progress, refusal_lines, results, say_json, say_table
+from ceasefire.cli.output import program, progress, refusal_lines, results, say_json, say_table
 from ceasefire.cli.workspaces import session_for
-from ceasefire.config.schedule import clock_hour_at
+from ceasefire.config.schedule import clock_hour_at, local_text
 from ceasefire.config.units import MICROS_PER_MINOR, instant_of
 from ceasefire.demo.brand_folder import MODEL, brand_folder, template_folder
 from ceasefire.demo.coupon_outcomes import FIRST_WINDOW
@@ -58,7 +58,7 @@ def play_demo(root: str, data: Path | None, windows: int, brand: str, as_json: b
         tell("starting Spark")
         with session_for(at_work, root) as workspace:
             model = DemoModel(workspace, folder / "conf", closes[0], tell)
-            run(workspace, str(events.parent), closes[0], closes[-1], tell, before_windows=model.make)
+            run(workspace, str(events.parent), closes[0], closes[-1], tell, before_windows=model.make, examine=True)
             tell("reading the results")
             report = demo_report(workspace, closes)
             model_lines = model.lines()

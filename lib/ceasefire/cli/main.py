@@ -15,17 +15,29 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError  # typer n
 from ceasefire.cli.demo import play_demo
 from ceasefire.cli.models import model_app
 from ceasefire.cli.options import Conf, Events, Json, NewEpoch, Root
-from ceasefire.cli.output import complain, local_text, progress, refusal_lines, results, say_json, say_records
+from ceasefire.cli.output import (
+    complain,
+    held_lines,
+    progress,
+    refusal_lines,
+    results,
+    say_json,
+    say_records,
+    say_table,
+)
 from ceasefire.cli.stream import play_stream
 from ceasefire.cli.workspaces import instant, open_workspace, require_events, session_for
+from ceasefire.config.schedule import local_text
 from ceasefire.config.schemas import NAMES as SCHEMAS
 from ceasefire.config.schemas import schema_of
-from ceasefire.errors import CeasefireError, EnvironmentMissingError, UsageError
+from ceasefire.errors import CeasefireError, CheckFailedError, EnvironmentMissingError, UsageError
 from ceasefire.ids import customer_id
 from ceasefire.pipelines.explain import explain as explain_decision
+from ceasefire.pipelines.quality import check_window
 from ceasefire.pipelines.run import run as run_brand
 from ceasefire.pipelines.show import show_rows
 from ceasefire.pipelines.summary import summaries
+from ceasefire.pipelines.views import newest_window
 from ceasefire.pipelines.workspace import load_brand
 from ceasefire.reports.explanation import explanation_lines
 from ceasefire.runtime.doctor import examine
@@ -130,16 +142,35 @@ def run(
     at_work = load_brand(conf, os.environ)
     require_events(events)
     with progress("starting Spark") as tell, session_for(at_work, root, new_epoch) as workspace:
-        ran = run_brand(workspace, events, start, end, tell)
+        ran = run_brand(workspace, events, start, end, tell, examine=True)
         rows = summaries(workspace, ran.closes)
     if as_json:
         say_json(rows)
     elif rows:
         say_records(rows)
-        for line in refusal_lines(rows):
+        for line in (*refusal_lines(rows), *(line for row in rows for line in held_lines(row["unexpected"]))):
             complain(line)
     else:
         results().print("No window was due: nothing new to decide.")
+
+
+@app.command()
+def check(conf: Conf, root: Root, as_json: Json = False) -> None:
+    """Check the rows of the newest window; while a critical expectation fails, nothing of it is released.
+
+    Example: ceasefire check --conf ceasefire-demo/conf --root ceasefire-demo
+    """
+    with progress("starting Spark"), open_workspace(conf, root) as workspace:
+        window_end = newest_window(workspace.lake)
+        results = check_window(workspace, window_end)
+    if as_json:
+        say_json(results)
+    else:
+        names = ["table_name", "expectation", "row_count", "unexpected_count"]
+        say_table(f"Window of {window_end.isoformat()}", names, [[one[name] for name in names] for one in results])
+    broken = [one for one in results if one["is_critical"] and one["unexpected_count"]]
+    if broken:
+        raise CheckFailedError("\n".join(held_lines(results)))
 
 
 @app.command()
@@ -149,12 +180,13 @@ def stream(
     events: Events,
     new_epoch: NewEpoch = False,
     prometheus: Annotated[int, typer.Option("--prometheus", min=0, max=65535, help="Port for /metrics; 0: none.")] = 0,
+    every: Annotated[int, typer.Option("--check-every", min=0, help="Check each so many days' window; 0: none.")] = 7,
 ) -> None:
     """Go on for ever: take in events, decide each window when it is due, release; ends on Ctrl-C or SIGTERM.
 
     Example: ceasefire stream --conf conf/brands/showcase --root lake --events events/
     """
-    play_stream(conf, root, events, new_epoch, prometheus)
+    play_stream(conf, root, events, new_epoch, prometheus, every)
 
 
 @app.command()

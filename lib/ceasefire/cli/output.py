@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.table import Table
@@ -76,6 +75,17 @@ def refusal_lines(windows: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
+def held_lines(results: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each critical expectation that does not hold, with what to do."""
+    return [
+        f"release of {one['window_end'].isoformat()} is held: {one['table_name']}: {one['expectation']}: "
+        f"{one['unexpected_count']:,} of {one['row_count']:,} rows do not meet it ({one['reason']}); "
+        "put it right, then `ceasefire check`"
+        for one in results
+        if one["is_critical"] and one["unexpected_count"]
+    ]
+
+
 def say_records(rows: Sequence[dict[str, Any]]) -> None:
     """Rows as a table if it is narrow, else one column a line, a blank line between rows."""
     if rows and len(rows[0]) <= WIDE_TABLE_COLUMNS:
@@ -88,11 +98,6 @@ def say_records(rows: Sequence[dict[str, Any]]) -> None:
         for name, value in row.items():
             console.print(f"{name:<{width}}  {_cell(value)}", markup=False)
         console.print()
-
-
-def local_text(zone: str) -> Any:
-    """A function from an instant to what the brand's clock shows."""
-    return lambda instant: instant.astimezone(ZoneInfo(zone)).strftime("%a %Y-%m-%d %H:%M %Z")
 
 
 def _silent(what: str) -> None:

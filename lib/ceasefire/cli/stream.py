@@ -8,10 +8,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from ceasefire.cli.output import complain, local_text, progress
+from ceasefire.cli.output import complain, progress
 from ceasefire.cli.status import StreamStatus
 from ceasefire.cli.workspaces import require_events, session_for
+from ceasefire.config.schedule import local_text
 from ceasefire.pipelines.clock import next_close
+from ceasefire.pipelines.quality import each
 from ceasefire.pipelines.stream import stream
 from ceasefire.pipelines.workspace import Workspace, load_brand
 from ceasefire.runtime.logs import json_lines
@@ -23,7 +25,7 @@ from ceasefire.storage.locks import require_free
 LOG_FILE = "_logs/stream.jsonl"
 
 
-def play_stream(conf: Path, root: str, events: str, new_epoch: bool, prometheus: int) -> None:
+def play_stream(conf: Path, root: str, events: str, new_epoch: bool, prometheus: int, check_every: int) -> None:
     """Run the four queries and the clock until the process is asked to end."""
     at_work = load_brand(conf, os.environ)
     require_events(events)
@@ -42,7 +44,7 @@ def play_stream(conf: Path, root: str, events: str, new_epoch: bool, prometheus:
             sinks.append(stack.enter_context(prometheus_page(prometheus)))
         workspace = stack.enter_context(session_for(at_work, root, new_epoch))
         report = stack.enter_context(listening(workspace.lake.spark, sinks))
-        watched = replace(workspace, report=report)
+        watched = replace(workspace, report=report, is_examined=each(check_every))
         stream(watched, events, stop, tell, lambda: tell(_status_line(status, watched)))
     complain("stopped; the same command goes on where this one ended")
 

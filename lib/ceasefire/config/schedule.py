@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -88,3 +89,8 @@ def _end_of_gap(wall: datetime, zone: str) -> int:
     offset_before = offset(before)
     changed = bisect_left(seconds, True, key=lambda second: offset(second) != offset_before)
     return seconds[changed] * _MICROS_PER_SECOND
+
+
+def local_text(zone: str) -> Callable[[datetime], str]:
+    """A function from an instant to what the clock of a zone shows."""
+    return lambda instant: instant.astimezone(ZoneInfo(zone)).strftime("%a %Y-%m-%d %H:%M %Z")

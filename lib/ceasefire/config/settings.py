@@ -15,7 +15,7 @@ from ceasefire.config.kafka import KafkaSettings
 from ceasefire.config.parsing import Lines, parse_yaml, read_text, shown, where
 from ceasefire.errors import ConfigurationError, Problem, UsageError
 
-_KEYS = "root, conf, events, spark, tracking, prometheus, kafka"
+_KEYS = "root, conf, events, spark, tracking, prometheus, check_every, kafka"
 _KAFKA_KEYS = "servers, events, queues, options"
 
 
@@ -29,6 +29,7 @@ class JobSettings(BaseSettings):
         spark: Spark settings that win over ours.
         tracking: address of an MLflow server; empty: models are registered under the root.
         prometheus: port on which figures are served for Prometheus; 0: on none.
+        check_every: the rows of each so many days' window are checked before they are released; 0: of none.
         kafka: a broker whose topics are read or written; None: there is none.
         once: end when the input is drained instead of going on for ever.
         new_epoch: start over where a checkpoint was lost.
@@ -42,6 +43,7 @@ class JobSettings(BaseSettings):
     spark: dict[str, str] = {}
     tracking: str = ""
     prometheus: int = Field(default=0, ge=0, le=65535)
+    check_every: int = Field(default=0, ge=0, le=1000)
     kafka: KafkaSettings | None = None
     once: bool = False
     new_epoch: bool = False

@@ -22,6 +22,7 @@ from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, PASS_SCHEMA, De
 from ceasefire.pipelines.features import epoch_minutes
 from ceasefire.pipelines.memberships import membership_changes
 from ceasefire.pipelines.models import models_in_use
+from ceasefire.pipelines.quality import check_window, is_checked
 from ceasefire.pipelines.settlement import (
     Window,
     capacity_used,
@@ -86,6 +87,9 @@ def decide_closed(workspace: Workspace, closes: DataFrame, batch_id: int) -> Fig
     decided = None
     for close in sorted(rows_of(closes), key=lambda row: row["window_end"]):
         run = decide_window(workspace, close)
+        # After the commit, and again if it was not come to: a check decides nothing, it only holds the release.
+        if workspace.is_examined(close["window_end"]) and not is_checked(workspace.lake, close["window_end"]):
+            check_window(workspace, close["window_end"])
         if run is None:
             continue
         decided = close["window_end"]

@@ -12,6 +12,7 @@ from ceasefire.config.kafka import broker_of
 from ceasefire.config.settings import JobSettings, settings_from_args
 from ceasefire.errors import CeasefireError
 from ceasefire.pipelines.clock import newest_ticks, tick
+from ceasefire.pipelines.quality import each
 from ceasefire.pipelines.stream import run_clock
 from ceasefire.pipelines.streams import Follower
 from ceasefire.pipelines.workspace import Workspace, load_brand
@@ -66,7 +67,8 @@ def work_in_job(job: str, argv: Sequence[str] | None, work: Work) -> None:
         try:
             lake = Lake(spark, settings.root, at_work.brand.settings.brand)
             create_tables(lake, ALL_TABLES)
-            work(Workspace(lake, at_work, WallClock(), settings.tracking, broker, settings.new_epoch), settings)
+            workspace = Workspace(lake, at_work, WallClock(), settings.tracking, broker, settings.new_epoch)
+            work(replace(workspace, is_examined=each(settings.check_every)), settings)
         finally:
             quiet_stop(spark)
     except CeasefireError as error:

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ceasefire.errors import CheckFailedError
+from ceasefire.pipelines.quality import held_windows
 from ceasefire.pipelines.streams import Follower, start_follower
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.quality.identities import (
@@ -135,7 +136,11 @@ def _fates(flagged: DataFrame) -> tuple[dict[str, int], dict[str, int]]:
 
 def _due(lake: Lake, since: datetime, now: datetime | None) -> DataFrame:
     handled = read_table(lake, SEND_QUEUE).select("send_id").union(read_table(lake, WITHHELD_SENDS).select("send_id"))
-    return keep_due(read_table(lake, DECISIONS), handled, read_table(lake, CLOCK_TICKS), since, now)
+    decisions = read_table(lake, DECISIONS)
+    held = held_windows(lake)
+    if held:
+        decisions = decisions.where(~F.col("window_end").isin(held))
+    return keep_due(decisions, handled, read_table(lake, CLOCK_TICKS), since, now)
 
 
 def _identities_before(lake: Lake, since: datetime) -> list[Identity]:

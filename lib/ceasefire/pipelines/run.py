@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pyspark.sql import functions as F
@@ -43,6 +43,7 @@ def run(
     until: datetime | None,
     progress: Progress,
     before_windows: Callable[[], None] = nothing,
+    examine: bool = False,
 ) -> Ran:
     """Take in everything at `source`, close and decide every due window in order, and release at each slot.
 
@@ -53,6 +54,7 @@ def run(
         until: no close after it; None: the last whole close at or before the newest event. It never bounds ingest.
         progress: told in a few words what is being done.
         before_windows: done once everything is taken in and nothing of it is decided.
+        examine: whether the rows of the first window and of the last are checked before anything of them is released.
 
     Raises:
         UsageError: there is no such source, or `first` is no close, or lies before the newest one.
@@ -66,6 +68,8 @@ def run(
         followers["ingest"].drain()
         before_windows()
         closes = due_closes(workspace, first, until)
+        if examine:
+            workspace = replace(workspace, is_examined=frozenset((*closes[:1], *closes[-1:])).__contains__)
         followers["features"] = start_features(workspace, once=False)
         followers["decide"] = start_decide(workspace, once=False)
         followers["release"] = start_release(workspace, once=False)

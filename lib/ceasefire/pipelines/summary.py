@@ -8,13 +8,18 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
+from ceasefire.pipelines.quality import newest_results
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.storage.lake import read_table, rows_of
 from ceasefire.tables import DECISION_RUNS, DECISIONS, SEND_QUEUE, WITHHELD_SENDS
 
 
 def summaries(workspace: Workspace, closes: Sequence[datetime]) -> list[dict[str, Any]]:
-    """One row for each of these windows: customers, crossfire, sends, what was queued and withheld, values."""
+    """One row for each of these windows: customers, crossfire, sends, what became of them, values, and its check.
+
+    `expectations` is how many were looked at, 0 for a window that was not checked; `unexpected` has the results of
+    those that do not hold.
+    """
     if not closes:
         return []
     lake = workspace.lake
@@ -36,6 +41,7 @@ def summaries(workspace: Workspace, closes: Sequence[datetime]) -> list[dict[str
         }
         for name, table in (("queued", SEND_QUEUE), ("withheld", WITHHELD_SENDS))
     }
+    checked = rows_of(newest_results(lake).where(these))
     return [
         {
             "window_end": run["window_end"],
@@ -49,6 +55,10 @@ def summaries(workspace: Workspace, closes: Sequence[datetime]) -> list[dict[str
             "value_by_policy_micros": dict(run["value_by_policy"]),
             "losses": dict(run["losses"]),
             "models": run["models"],
+            "expectations": sum(one["window_end"] == run["window_end"] for one in checked),
+            "unexpected": [
+                one for one in checked if one["window_end"] == run["window_end"] and one["unexpected_count"]
+            ],
         }
         for run in runs
     ]

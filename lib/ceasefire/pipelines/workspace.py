@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from ceasefire.config.brand import BrandSettings
@@ -37,6 +38,11 @@ def unreported(query: str, batch_id: int, figures: Figures) -> None:
     """The watcher of those whom nobody watches."""
 
 
+def never(window_end: datetime) -> bool:
+    """The windows that are examined when none is."""
+    return False
+
+
 @dataclass(frozen=True)
 class Workspace:
     """Everything a stage is told: where the tables are, what the brand wants, what time it is.
@@ -46,6 +52,7 @@ class Workspace:
         broker: where topics are, if any are read or written.
         new_epoch: whether a query whose checkpoint is gone may start over.
         report: told by each batch of a query (its name, the batch's id) what it came to.
+        is_examined: whether the rows of a window are checked once it is decided; a check takes some ten seconds.
     """
 
     lake: Lake
@@ -55,6 +62,7 @@ class Workspace:
     broker: Broker | None = None
     new_epoch: bool = False
     report: Callable[[str, int, Figures], None] = unreported
+    is_examined: Callable[[datetime], bool] = never
 
     @property
     def brand(self) -> Brand:

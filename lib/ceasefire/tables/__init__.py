@@ -4,6 +4,7 @@ from ceasefire.tables.declaration import Column, DeltaTable, column, conform
 from ceasefire.tables.intake import CONTACTS_VAULT, EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS
 from ceasefire.tables.learning import TRAINING_ROWS
 from ceasefire.tables.ledger import CANDIDATE, DECISION_RUNS, DECISIONS, MODEL_PIN, TREATMENT
+from ceasefire.tables.quality import QUALITY_RESULTS
 from ceasefire.tables.sends import CLOCK_TICKS, QUERY_EPOCHS, RECONCILIATION, SEND_QUEUE, WITHHELD_SENDS
 from ceasefire.tables.states import (
     CUSTOMER_HISTORY,
@@ -32,6 +33,7 @@ ALL_TABLES: tuple[DeltaTable, ...] = (
     SEND_QUEUE,
     WITHHELD_SENDS,
     RECONCILIATION,
+    QUALITY_RESULTS,
     TRAINING_ROWS,
 )
 
@@ -49,6 +51,7 @@ __all__ = [
     "MODEL_PIN",
     "PACKED_EVENT",
     "PROFILE_ENTRY",
+    "QUALITY_RESULTS",
     "QUARANTINED_EVENTS",
     "QUERY_EPOCHS",
     "RECONCILIATION",

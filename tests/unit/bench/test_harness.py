@@ -66,8 +66,8 @@ def test_the_meter_counts_a_child_that_has_ended() -> None:
     with meter.measured():
         os.waitpid(os.posix_spawn(sys.executable, [sys.executable, "-c", BUSY.format(seconds=0.2)], os.environ), 0)
 
-    # a child's processor time is told in hundredths of a second
-    assert 0.19 <= meter.cpu_s <= cpu_of_this_tree() - before
+    # processor time is told in hundredths of a second, from start and from end
+    assert 0.15 <= meter.cpu_s <= cpu_of_this_tree() - before
 
 
 def test_other_outputs_stop_before_any_ratio_and_name_who_made_what() -> None:

@@ -80,7 +80,7 @@ tracing: on
         "it out; sasl.jaas.config is a secret, allowed: env:NAME of the environment variable that holds it; "
         "ssl.key.password is a secret, allowed: env:NAME of the environment variable that holds it",
         "base.yaml:13: tracing: extra inputs are not permitted, allowed: root, conf, events, spark, tracking, "
-        "prometheus, kafka",
+        "prometheus, check_every, kafka",
     ]
 
 

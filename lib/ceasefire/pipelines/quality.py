@@ -1,0 +1,127 @@
+"""The check of a window's rows, outside what commits them: its results are rows, and one page for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from ceasefire.errors import CheckFailedError, UsageError
+from ceasefire.pipelines.features import epoch_minutes
+from ceasefire.pipelines.workspace import Workspace
+from ceasefire.quality.expectations import Expectation, checked_columns, expectations_of, unexpected_counts
+from ceasefire.quality.page import quality_page
+from ceasefire.quality.suites import suite_counts
+from ceasefire.storage.lake import Lake, append_once, read_table, rows_of
+from ceasefire.tables import DECISIONS, EVENTS, QUALITY_RESULTS, WINDOW_CLOSES, WINDOW_FEATURES, DeltaTable
+
+PAGE = "quality.html"
+CHECKED_TABLES = (EVENTS, WINDOW_FEATURES, DECISIONS)
+
+
+def each(days: int) -> Callable[[datetime], bool]:
+    """Whether a window is the one of so many that is checked; of 0, none is."""
+    return lambda window_end: days > 0 and window_end.toordinal() % days == 0
+
+
+def is_checked(lake: Lake, window_end: datetime) -> bool:
+    """Whether a window has been checked."""
+    return not read_table(lake, QUALITY_RESULTS).where(F.col("window_end") == F.lit(window_end)).isEmpty()
+
+
+def check_window(workspace: Workspace, window_end: datetime) -> list[dict[str, Any]]:
+    """Check what came in for a window, everybody's features and the decisions; the results are kept, and replace older.
+
+    Every count is taken twice, by the native pass and by Great Expectations.
+
+    Returns:
+        The rows of quality_results.
+
+    Raises:
+        UsageError: the window is not decided.
+        CheckFailedError: the two counts differ.
+    """
+    lake = workspace.lake
+    closes = rows_of(read_table(lake, WINDOW_CLOSES).where(F.col("window_end") <= F.lit(window_end)))
+    through = sorted((one["window_end"], one["through_batch"]) for one in closes)
+    if not through or through[-1][0] != window_end:
+        raise UsageError(f"the window of {window_end.isoformat()} was never closed")
+    before = through[-2][1] if len(through) > 1 else -1
+    here = F.col("window_end") == F.lit(window_end)
+    rows = {
+        EVENTS.name: read_table(lake, EVENTS).where(
+            (F.col("ingest_batch") > before) & (F.col("ingest_batch") <= through[-1][1])
+        ),
+        WINDOW_FEATURES.name: read_table(lake, WINDOW_FEATURES).where(here),
+        DECISIONS.name: read_table(lake, DECISIONS).where(here),
+    }
+    number = _next_number(lake, window_end)
+    results = [one for table in CHECKED_TABLES for one in _check_table(workspace, table, rows[table.name])]
+    results = [{"window_end": window_end, "check_number": number} | one for one in results]
+    table = pa.Table.from_pylist(results, schema=QUALITY_RESULTS.arrow_schema)
+    append_once(lake, QUALITY_RESULTS, table, f"check {epoch_minutes(window_end)}", number)
+    write_quality_page(workspace)
+    return results
+
+
+def newest_results(lake: Lake) -> DataFrame:
+    """The rows of the newest check of each window."""
+    of_window = Window.partitionBy("window_end")
+    results = read_table(lake, QUALITY_RESULTS).withColumn("newest", F.max("check_number").over(of_window))
+    return results.where(F.col("check_number") == F.col("newest")).drop("newest")
+
+
+def held_windows(lake: Lake) -> list[datetime]:
+    """The windows of which nothing may be released: a critical expectation does not hold."""
+    broken = newest_results(lake).where(F.col("is_critical") & (F.col("unexpected_count") > 0))
+    return sorted(row["window_end"] for row in rows_of(broken.select("window_end").distinct()))
+
+
+def write_quality_page(workspace: Workspace) -> None:
+    """Write the page beside the tables, where they are a folder of this machine."""
+    folder = workspace.lake.local_folder
+    if folder is None:
+        return
+    brand = workspace.brand.settings.brand
+    results = rows_of(newest_results(workspace.lake))
+    draft = folder / f".{PAGE}.draft"
+    draft.write_text(quality_page(brand, results), "utf-8")
+    draft.replace(folder / PAGE)
+
+
+def _check_table(workspace: Workspace, table: DeltaTable, rows: DataFrame) -> list[dict[str, Any]]:
+    types = workspace.programs.feature_types
+    expectations = expectations_of(table, types)
+    frame = checked_columns(table, rows, types)
+    row_count, counts = unexpected_counts(frame, expectations)
+    by_suite = suite_counts(frame, expectations)
+    if (row_count, counts) != by_suite:
+        raise CheckFailedError(
+            f"{table.name}: the native pass counts {_told(row_count, counts)}, Great Expectations {_told(*by_suite)}"
+        )
+    return [_result(one, row_count, counts[one.name]) for one in expectations]
+
+
+def _result(expectation: Expectation, row_count: int, unexpected_count: int) -> dict[str, Any]:
+    return {
+        "table_name": expectation.table,
+        "expectation": expectation.name,
+        "reason": expectation.reason,
+        "is_critical": expectation.is_critical,
+        "row_count": row_count,
+        "unexpected_count": unexpected_count,
+    }
+
+
+def _told(row_count: int, counts: dict[str, int]) -> str:
+    return f"{row_count} rows, unexpected { ({name: count for name, count in counts.items() if count}) }"
+
+
+def _next_number(lake: Lake, window_end: datetime) -> int:
+    here = read_table(lake, QUALITY_RESULTS).where(F.col("window_end") == F.lit(window_end))
+    (newest,) = rows_of(here.agg(F.max("check_number").alias("number")))
+    return 0 if newest["number"] is None else newest["number"] + 1

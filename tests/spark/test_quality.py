@@ -1,0 +1,180 @@
+"""What is expected of rows: counted twice, kept, and able to hold the release and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import DataType, DoubleType, FloatType, StringType, TimestampType
+
+from ceasefire.events.verdicts import FUTURE_TOLERANCE
+from ceasefire.pipelines.quality import CHECKED_TABLES, check_window, each, held_windows
+from ceasefire.pipelines.run import run
+from ceasefire.pipelines.summary import summaries
+from ceasefire.pipelines.workspace import Workspace
+from ceasefire.quality.expectations import (
+    FUTURE_SECONDS,
+    Expectation,
+    checked_columns,
+    expectations_of,
+    unexpected_counts,
+)
+from ceasefire.quality.suites import suite_counts
+from ceasefire.storage.lake import append_once, read_table, rows_of
+from ceasefire.tables import DECISIONS, QUALITY_RESULTS, SEND_QUEUE, WITHHELD_SENDS, DeltaTable
+from small_brand import FIRST_CLOSE, SECOND_CLOSE, corner, run_small_brand, write_brand, write_events
+
+
+@pytest.fixture(scope="module")
+def ran(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The small brand after two windows that nobody examined."""
+    return run_small_brand(spark, tmp_path_factory.mktemp("ran"))[0]
+
+
+def spoiled(kind: DataType) -> list[Column]:
+    """Values that are wrong in one way or another, and some that are not."""
+    missing = F.lit(None).cast(kind)
+    if isinstance(kind, StringType):
+        return [missing, F.lit("no such word"), F.lit("")]
+    if isinstance(kind, DoubleType | FloatType):
+        return [missing, *(F.lit(float(one)).cast(kind) for one in ("nan", "inf", "-inf", "-2", "2", "0", "1e9"))]
+    if isinstance(kind, TimestampType):
+        return [missing, F.lit("1970-01-01").cast(kind)]
+    return [missing, *(F.lit(one).cast(kind) for one in (-5, 0, 1, 2_000_000_000))]
+
+
+def broken_in_every_way(frame: DataFrame) -> DataFrame:
+    """The rows, and for each column and each way to be wrong two rows that are."""
+    parts = [frame]
+    for field in frame.schema.fields:
+        parts += [frame.limit(2).withColumn(field.name, value) for value in spoiled(field.dataType)]
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = whole.unionByName(part)
+    return whole.localCheckpoint(eager=True)
+
+
+def words_of_the_page(workspace: Workspace) -> str:
+    return " ".join(Path(workspace.lake.path("quality.html")).read_text("utf-8").split())
+
+
+@pytest.mark.parametrize("table", CHECKED_TABLES, ids=lambda one: one.name)
+def test_the_native_pass_and_great_expectations_count_the_same_whatever_is_wrong(
+    table: DeltaTable, ran: Workspace
+) -> None:
+    types = ran.programs.feature_types
+    expectations = expectations_of(table, types)
+    frame = broken_in_every_way(checked_columns(table, read_table(ran.lake, table), types))
+
+    native, by_suite = unexpected_counts(frame, expectations), suite_counts(frame, expectations)
+
+    assert native == by_suite
+    assert native[0] == frame.count()
+    # so that no expectation is compared on rows that all meet it
+    assert [name for name, count in native[1].items() if not count] == []
+    assert len(native[1]) == len(expectations)
+
+
+def test_rows_that_the_program_wrote_meet_every_expectation_and_the_check_is_kept(ran: Workspace) -> None:
+    results = check_window(ran, FIRST_CLOSE)
+
+    assert [one["expectation"] for one in results if one["unexpected_count"]] == []
+    assert {one["table_name"] for one in results} == {table.name for table in CHECKED_TABLES}
+    assert all(one["row_count"] > 0 for one in results)
+    assert sorted(rows_of(read_table(ran.lake, QUALITY_RESULTS)), key=str) == sorted(results, key=str)
+    assert held_windows(ran.lake) == []
+    assert f"All {len(results)} expectations hold." in " ".join(
+        Path(ran.lake.path("quality.html")).read_text("utf-8").split()
+    )
+
+
+def test_what_lies_ahead_of_its_arrival_is_judged_alike_by_intake_and_by_checks() -> None:
+    assert timedelta(seconds=FUTURE_SECONDS) == FUTURE_TOLERANCE
+
+
+def test_every_seventh_window_is_one_in_seven_and_of_none_is_none() -> None:
+    days = [FIRST_CLOSE + timedelta(days=one) for one in range(70)]
+
+    assert sum(map(each(7), days)) == 10
+    assert not any(map(each(0), days))
+
+
+def a_failed_check(close: datetime) -> pa.Table:
+    """As a critical expectation leaves it that three rows do not meet."""
+    broken = Expectation(DECISIONS.name, expectations_of(DECISIONS, {})[0].kind, ("customer_id",), "for a test", True)
+    row = {
+        "window_end": close,
+        "check_number": 0,
+        "table_name": broken.table,
+        "expectation": broken.name,
+        "reason": broken.reason,
+        "is_critical": True,
+        "row_count": 12,
+        "unexpected_count": 3,
+    }
+    return pa.Table.from_pylist([row], schema=QUALITY_RESULTS.arrow_schema)
+
+
+def sends_of(workspace: Workspace, close: datetime) -> DataFrame:
+    sends = (F.col("window_end") == F.lit(close)) & (F.col("outcome") == "send")
+    return read_table(workspace.lake, DECISIONS).where(sends).select(F.col("treatment.send_id").alias("id"))
+
+
+def test_a_failed_check_holds_the_release_of_its_window_and_nothing_else_until_the_next_check(
+    spark: SparkSession, ran: Workspace, tmp_path: Path
+) -> None:
+    # given a first window whose check has failed
+    write_brand(tmp_path / "conf")
+    events = str(write_events(tmp_path / "events"))
+    workspace = corner(spark, tmp_path)
+    append_once(workspace.lake, QUALITY_RESULTS, a_failed_check(FIRST_CLOSE), "check", 0)
+
+    # when it is run, then it is decided, nothing of it is queued or withheld, and the summary says why
+    run(workspace, events, FIRST_CLOSE, FIRST_CLOSE, lambda what: None)
+    assert not read_table(workspace.lake, DECISIONS).where("outcome = 'send'").isEmpty()
+    assert read_table(workspace.lake, SEND_QUEUE).isEmpty()
+    assert read_table(workspace.lake, WITHHELD_SENDS).isEmpty()
+    (summary,) = summaries(workspace, [FIRST_CLOSE])
+    assert [one["unexpected_count"] for one in summary["unexpected"]] == [3]
+
+    # when it is checked again and all is well, then the next tick brings everything to where it belongs, once
+    assert {one["check_number"] for one in check_window(workspace, FIRST_CLOSE)} == {1}
+    assert held_windows(workspace.lake) == []
+    run(workspace, events, None, SECOND_CLOSE, lambda what: None)
+    # what is decided later may differ: the first window's sends were still on their way then
+    ids = [one["id"] for one in rows_of(sends_of(workspace, FIRST_CLOSE))]
+    for table, columns in ((SEND_QUEUE, ("send_id",)), (WITHHELD_SENDS, ("send_id", "reason"))):
+        found, expected = (
+            sorted(map(str, rows_of(read_table(one.lake, table).where(F.col("send_id").isin(ids)).select(*columns))))
+            for one in (workspace, ran)
+        )
+        assert found == expected != []
+
+
+def test_rows_that_are_broken_are_found_and_the_command_says_so_and_ends_with_one(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    workspace, _ = run_small_brand(spark, tmp_path)
+    table = workspace.lake.path(DECISIONS.name)
+    newest = f"window_end = '{SECOND_CLOSE.isoformat()}' AND outcome = 'send'"
+    spark.sql(f"UPDATE delta.`{table}` SET value_micros = -5 WHERE {newest}")
+    broken = read_table(workspace.lake, DECISIONS).where("value_micros < 0").count()
+    command = [sys.executable, "-m", "ceasefire.cli.main", "check", "--conf", str(tmp_path / "conf")]
+
+    done = subprocess.run([*command, "--root", str(tmp_path / "lake")], capture_output=True, text=True, check=False)
+
+    (sentence,) = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert sentence.startswith(
+        f"release of {SECOND_CLOSE.isoformat()} is held: decisions: between value_micros: {broken} of "
+    )
+    assert broken > 0
+    assert "window_features" in done.stdout
+    assert held_windows(workspace.lake) == [SECOND_CLOSE]
+    assert "Release is held:" in words_of_the_page(workspace)
