@@ -63,6 +63,8 @@ bench: setup ## Take all figures of tests/bench/README.md anew; half an hour on 
 $(STAMP):
 	@if [ ! -x $(BIN)/python ]; then \
 		test -n "$(PYTHON)" || { echo "no Python 3.11 to 3.13 found; install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 3; }; \
+		$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { \
+			echo "$(PYTHON) is $$($(PYTHON) --version 2>&1), allowed: Python 3.11 to 3.13; name one: make PYTHON=/path/to/python3.11" >&2; exit 3; }; \
 		$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 			echo "$(PYTHON) cannot make virtual environments; install its venv package (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 3; }; \
 		echo "making .venv with $$($(PYTHON) --version)"; \
