@@ -63,7 +63,14 @@ class Cluster:
         command += [str(PROJECT / "jobs" / f"{job}.py"), *arguments]
         environment = os.environ | HERE | {"PYSPARK_PYTHON": str(self.python)}
         environment["PYSPARK_DRIVER_PYTHON"] = str(driver or self.python)
-        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        return subprocess.Popen(
+            command,
+            cwd=self.python.parent,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
 
 
 def python_without_the_package(folder: Path) -> Path:
