@@ -66,7 +66,7 @@ def hours_plot(frame: pd.DataFrame) -> Figure:
         below = below + table[channel]
     axes.set(xlabel="hour of the brand's clock", ylabel="sends", title="When they go")
     axes.tick_params(axis="x", rotation=60)
-    axes.legend(frameon=False)
+    figure.legend(loc="outside right upper", frameon=False)
     return figure
 
 
