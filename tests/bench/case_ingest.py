@@ -17,10 +17,17 @@ from bench.harness import Bound, Case, Load, Meter, Output
 from bench.workshop import AS_SPARK_COMES, copy_of, log_rows, session, workspace_at
 from ceasefire.pipelines.ingest import start_ingest
 from ceasefire.storage.lake import append_once, create_tables, read_table
-from ceasefire.tables import CONTACTS_VAULT, EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS, WINDOW_CLOSES
+from ceasefire.tables import (
+    CONTACTS_VAULT,
+    EVENTS,
+    INGEST_BATCHES,
+    QUARANTINED_EVENTS,
+    QUERY_EPOCHS,
+    WINDOW_CLOSES,
+)
 from ceasefire.tables.intake import TEXT_MAP
 
-TABLES = (INGEST_BATCHES, EVENTS, QUARANTINED_EVENTS, CONTACTS_VAULT, WINDOW_CLOSES)
+TABLES = (INGEST_BATCHES, EVENTS, QUARANTINED_EVENTS, CONTACTS_VAULT, WINDOW_CLOSES, QUERY_EPOCHS)
 EVENTS_PER_CUSTOMER = 50
 FILES = 8
 TIMES_IN_LOG = 10

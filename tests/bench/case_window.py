@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -23,13 +24,11 @@ from ceasefire.ids import customer_id
 from ceasefire.pipelines.run import run
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.storage.lake import append_once, create_tables, read_table
-from ceasefire.tables import ALL_TABLES, CONTACTS_VAULT, DECISIONS, EVENTS, INGEST_BATCHES
+from ceasefire.tables import ALL_TABLES, CONTACTS_VAULT, DECISIONS, EVENTS, INGEST_BATCHES, QUERY_EPOCHS
 
 NEXT_CLOSE = AS_OF + timedelta(days=1)
 EVENTS_PER_CUSTOMER = 10
 NEWS_PER_CUSTOMER = 0.15
-AFTER_THE_LOG = 1
-"""Epoch of the lake: what is ingested comes after the batches of the log that was written at once."""
 MANY = 500_000
 """From so many customers on, the driver is given more memory than the program asks for by itself."""
 
@@ -54,7 +53,10 @@ def prepare(folder: Path, load: Load) -> None:
         append_once(workspace.lake, INGEST_BATCHES, pa.table(batches, schema=INGEST_BATCHES.arrow_schema), "log", 0)
         append_once(workspace.lake, EVENTS, spark.read.parquet(str(folder / "log.parquet")), "log", 0)
         append_once(workspace.lake, CONTACTS_VAULT, contacts(load.count), "log", 0)
-        run(workspace, str(folder / "inbox"), AS_OF, AS_OF, lambda what: None)
+        # The log was written at once, as if by an ingest that is gone; what comes now is numbered after it.
+        gone = {"query": ["ingest_events"], "epoch": [0], "started_at": [AS_OF]}
+        append_once(workspace.lake, QUERY_EPOCHS, pa.table(gone, schema=QUERY_EPOCHS.arrow_schema), "log", 0)
+        run(replace(workspace, new_epoch=True), str(folder / "inbox"), AS_OF, AS_OF, lambda what: None)
     (folder / "log.parquet").unlink()
     write_lines(folder / "inbox", news(load, seed=2, day=0), "after", 4)
 
@@ -118,7 +120,7 @@ def _session(load: Load) -> AbstractContextManager[SparkSession]:
 
 
 def _workspace(spark: SparkSession, root: Path, folder: Path) -> Workspace:
-    return workspace_at(spark, root, folder / "conf", AFTER_THE_LOG)
+    return workspace_at(spark, root, folder / "conf")
 
 
 def _jobs(spark: SparkSession) -> int:

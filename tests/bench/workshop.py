@@ -43,11 +43,11 @@ def session(settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Spar
         quiet_stop(spark)
 
 
-def workspace_at(spark: SparkSession, root: Path, conf: Path, epoch: int = 0) -> Workspace:
+def workspace_at(spark: SparkSession, root: Path, conf: Path) -> Workspace:
     """The brand of the benchmarks at work in a lake of its own."""
     if not conf.exists():
         write_brand(conf)
-    return Workspace(Lake(spark, str(root), BRAND, epoch), load_brand(conf, {}), FixedClock(WALL))
+    return Workspace(Lake(spark, str(root), BRAND), load_brand(conf, {}), FixedClock(WALL))
 
 
 def log_rows(world: World) -> pa.Table:
