@@ -11,6 +11,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from ceasefire.events.verdicts import (
     ROW_ID,
     annotate_verdicts,
+    batch_keys,
     is_event,
     keep_events,
     keep_rejected,
@@ -126,8 +127,9 @@ def test_only_suspects_are_judged_and_every_row_still_gets_the_verdict_that_it_w
     log = known_events(spark).withColumnRenamed("known_payload_hash", "payload_hash")
     unrelated = log_of(spark, event("never seen here")).withColumnRenamed("known_payload_hash", "payload_hash")
 
-    known = known_keys(log.union(unrelated), rows, F.broadcast)
-    suspects = keep_suspects(rows, known, NOW, LATE_BEFORE, F.broadcast)
+    keys = batch_keys(rows)
+    known = known_keys(log.union(unrelated), keys, F.broadcast)
+    suspects = keep_suspects(rows, keys, known, NOW, LATE_BEFORE, F.broadcast)
     rejected = annotate_verdicts(suspects, known, NOW, LATE_BEFORE).where(~is_event())
 
     # Of the log only the keys of the batch, and of the batch neither what is malformed nor what nothing speaks against.

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import reduce
-from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -19,25 +17,19 @@ def contacts(judged: DataFrame) -> DataFrame:
     An attribute given as empty or null takes the address away. Of two at one instant the larger text counts, so
     that the order of rows does not matter.
     """
-    events = judged.where(is_event()).select("customer_id", "natural_id", "attributes", "event_at", *ADDRESSES)
-    speaks_of = {kind: F.map_contains_key("attributes", kind) for kind in ADDRESSES}
-    newest = []
+    customer = ["customer_id", "natural_id"]
+    settings = []
     for kind in ADDRESSES:
         setting = F.struct(F.col("event_at").alias("set_at"), F.col(kind).alias("address"))
-        newest.append(F.max(F.when(speaks_of[kind], setting)).alias(f"newest_{kind}"))
-    # Few rows speak of addresses. All have a customer, and a distinct needs no sort as the greatest of structs does.
-    customer = ["customer_id", "natural_id"]
-    speaking = events.where(F.col("attributes").isNotNull() & reduce(or_, speaks_of.values()))
-    grouped = (
-        events.select(*customer).distinct().join(speaking.groupBy(*customer).agg(*newest), on=customer, how="left")
-    )
-    columns = [F.col("customer_id"), F.col("natural_id")]
+        settings.append(F.when(F.map_contains_key("attributes", kind), setting).alias(kind))
+    # Few rows speak of addresses. A distinct, which needs no sort, leaves little to the greatest of structs,
+    # which does.
+    said = judged.where(is_event()).select(*customer, *settings).distinct()
+    newest = said.groupBy(*customer).agg(*(F.max(kind).alias(kind) for kind in ADDRESSES))
+    columns = [F.col(name) for name in customer]
     for kind in ADDRESSES:
-        columns += [
-            F.col(f"newest_{kind}.address").alias(kind),
-            F.col(f"newest_{kind}.set_at").alias(f"{kind}_set_at"),
-        ]
-    return grouped.select(*columns)
+        columns += [F.col(f"{kind}.address").alias(kind), F.col(f"{kind}.set_at").alias(f"{kind}_set_at")]
+    return newest.select(*columns)
 
 
 def keep_news(batch_contacts: DataFrame, vault: DataFrame) -> DataFrame:

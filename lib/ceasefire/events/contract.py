@@ -26,10 +26,10 @@ CONSENTS = "consent/"
 """How a profile names what was said on consent: no attribute may pass itself off as that."""
 
 _REQUIRED = ("event_id", "brand", "customer_id", "event_type", "event_at")
-_KEPT_TEXTS = ("source", "category", "product_id", "order_id", "campaign_id", "send_id", "channel", "referrer")
+_KEPT_TEXTS = {"source", "category", "product_id", "order_id", "campaign_id", "send_id", "channel", "referrer"}
 _ALL_TEXTS = {*_REQUIRED, *_KEPT_TEXTS, "currency"}
 _NUMBERS = ("quantity", "amount")
-_KNOWN = {*_ALL_TEXTS, *_NUMBERS, "attributes"}
+_NO_TEXTS = {*_NUMBERS, "attributes"}
 _ALSO_REQUIRED: Mapping[EventType, tuple[str, ...]] = {
     EventType.CONSENT_CHANGED: ("channel",),
     EventType.BROWSE: ("category",),
@@ -52,6 +52,7 @@ _REQUIRED_ATTRIBUTES: Mapping[EventType, tuple[str, ...]] = {
 }
 _EVENT_TYPES = {kind.value: kind for kind in EventType}
 _SIGNED = (EventType.SESSION_ENDED,)
+_NOTHING = (None, "")
 # Of more digits than any amount has: what has to be rounded to fit is not an exact number of the unit.
 _EXACT = Context(prec=40, traps=[Inexact, InvalidOperation])
 _FIRST_YEAR, _END_YEAR = 1970, 2200
@@ -171,8 +172,15 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=Decimal, pars
 def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> ParsedRow:
     parsed = ParsedRow()
     reasons = parsed.reasons
-    texts = {name: text for name in _ALL_TEXTS & row.keys() if (text := _text(row[name], reasons)) is not None}
-    if any(name not in texts and row.get(name) in (None, "") for name in _REQUIRED):
+    texts: dict[str, str] = {}
+    unknown = []
+    for name, value in row.items():
+        if name in _ALL_TEXTS:
+            if (text := _text(value, reasons)) is not None:
+                texts[name] = text
+        elif name not in _NO_TEXTS:
+            unknown.append(name)
+    if _lacks(row, _REQUIRED):
         reasons.add(RejectReason.MISSING_FIELD)
     if texts.get("brand", contract.brand) != contract.brand:
         reasons.add(RejectReason.UNKNOWN_BRAND)
@@ -183,9 +191,9 @@ def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> Par
     if "customer_id" in texts:
         parsed.natural_id = texts["customer_id"]
         parsed.customer_id = customer_id(contract.key, texts["customer_id"])
-    for name in _KEPT_TEXTS:
-        if name in texts:
-            setattr(parsed, name, disguise.text(texts[name]))
+    for name, text in texts.items():
+        if name in _KEPT_TEXTS:
+            setattr(parsed, name, disguise.text(text))
     if parsed.category is not None and "" in parsed.category.split("/"):
         reasons.add(RejectReason.OUT_OF_RANGE)
     parsed.event_at = _instant(texts.get("event_at"), reasons)
@@ -194,12 +202,11 @@ def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> Par
     parsed.amount_minor = _scaled(row.get("amount"), contract.exponent, MAX_MINOR, signed, reasons)
     parsed.quantity_milli = _scaled(row.get("quantity"), QUANTITY_DECIMALS, MAX_MILLI, False, reasons)
     _read_attributes(row.get("attributes"), parsed, disguise)
-    unknown = row.keys() - _KNOWN
     if unknown:
         # In the order of the row, so that of two keys with one pseudonym the same one stays.
-        parsed.extra = {disguise.text(name): disguise.value(row[name], name) for name in row if name in unknown}
+        parsed.extra = {disguise.text(name): disguise.value(row[name], name) for name in unknown}
     if kind is not None:
-        parsed.event_type = kind.value
+        parsed.event_type = texts["event_type"]
         _check_what_the_type_needs(kind, row, parsed)
     return parsed
 
@@ -292,14 +299,20 @@ def _read_attributes(value: Any, parsed: ParsedRow, disguise: Disguise) -> None:
 
 def _check_what_the_type_needs(kind: EventType, row: Mapping[str, Any], parsed: ParsedRow) -> None:
     attributes = parsed.attributes or {}
-    lacks_field = any(row.get(name) in (None, "") for name in _ALSO_REQUIRED.get(kind, ()))
-    lacks_attribute = any(attributes.get(name) is None for name in _REQUIRED_ATTRIBUTES.get(kind, ()))
-    if lacks_field or lacks_attribute:
+    if _lacks(row, _ALSO_REQUIRED.get(kind, ())) or _lacks(attributes, _REQUIRED_ATTRIBUTES.get(kind, ())):
         parsed.reasons.add(RejectReason.MISSING_FIELD)
     elif kind is EventType.CONSENT_CHANGED:
         known_purpose = attributes["purpose"] in tuple(MessageClass)
         if not known_purpose or attributes["granted"] not in ("true", "false"):
             parsed.reasons.add(RejectReason.OUT_OF_RANGE)
+
+
+def _lacks(values: Mapping[str, Any], names: tuple[str, ...]) -> bool:
+    # A loop: what every row goes through is no place for a generator.
+    for name in names:  # noqa: SIM110
+        if values.get(name) in _NOTHING:
+            return True
+    return False
 
 
 def _without_ids(row: dict[str, Any], contract: Contract, disguise: Disguise) -> str:

@@ -6,9 +6,8 @@ import json
 import re
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ceasefire.ids import customer_id
 from ceasefire.vocabulary import ADDRESS_PRESENT
@@ -33,8 +32,7 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, default=str, ensure_ascii=False)
 _KEPT_SIGNS = frozenset(string.punctuation + " ")
 
 
-@dataclass(frozen=True)
-class Disguise:
+class Disguise(NamedTuple):
     """Takes the natural ids and addresses that one row names out of whatever is kept of that row.
 
     Attributes:
@@ -48,7 +46,8 @@ class Disguise:
     @staticmethod
     def of(row: Mapping[str, Any], key: bytes) -> Disguise:
         """The disguise for a row."""
-        return Disguise(key, tuple(sorted(_names(row), key=lambda name: (-len(name), name))))
+        names = _names(row)
+        return Disguise(key, tuple(sorted(names, key=lambda name: (-len(name), name)) if len(names) > 1 else names))
 
     def text(self, text: str) -> str:
         """A text with a pseudonym in the place of each name, and of all that looks like an address."""
@@ -110,8 +109,12 @@ def _names(row: Mapping[str, Any]) -> set[str]:
     # Deeper ones are hidden where they stand; to look for each of them everywhere could take quadratic time.
     attributes = row.get("attributes")
     places = (row, attributes) if isinstance(attributes, dict) else (row,)
-    given = [value for place in places for key, value in place.items() if _names_a_person(key)]
-    return {text for text in map(plain_text, given) if text is not None and len(text) >= TELLING_CHARS}
+    names = set()
+    for place in places:
+        for key, value in place.items():
+            if _names_a_person(key) and len(text := plain_text(value) or "") >= TELLING_CHARS:
+                names.add(text)
+    return names
 
 
 # Rows repeat a few keys over and over.

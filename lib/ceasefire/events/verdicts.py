@@ -39,7 +39,7 @@ def annotate_verdicts(
         repeated event is `duplicate` and nothing else, however late it comes.
     """
     well_formed = is_event()
-    is_future, is_too_late = _is_future(ingested_at), _is_too_late(late_before)
+    is_future, is_too_late = _is_future("event_at", ingested_at), _is_too_late("event_at", late_before)
     # What is rejected itself repels nobody: the corrected row may stand beside it, or come in the next batch.
     on_time = well_formed & ~is_future & ~is_too_late
     of_one_key = Window.partitionBy("event_key").orderBy(~on_time, "source_file", "source_block", "source_row")
@@ -61,22 +61,32 @@ def annotate_verdicts(
     return repeats.withColumn("reasons", verdict).select(*parsed.columns)
 
 
-def known_keys(log: DataFrame, parsed: DataFrame, spread: Callable[[DataFrame], DataFrame]) -> DataFrame:
-    """What the log knows of the keys of these rows: event_key and known_payload_hash, and a rare stranger.
+def batch_keys(parsed: DataFrame) -> DataFrame:
+    """The batch by the hashes of its keys: key_hash, row_count, first_at and last_at; under null all that is no event.
+
+    A number is a quarter of a key's size, and quicker to look up. Two keys of one hash only mean suspects too many.
+    """
+    by_hash = parsed.groupBy(F.when(is_event(), _key_hash()).alias("key_hash"))
+    return by_hash.agg(
+        F.count("*").alias("row_count"), F.min("event_at").alias("first_at"), F.max("event_at").alias("last_at")
+    )
+
+
+def known_keys(log: DataFrame, keys: DataFrame, spread: Callable[[DataFrame], DataFrame]) -> DataFrame:
+    """What the log knows of the keys of a batch: event_key and known_payload_hash, and a rare stranger.
 
     Args:
         log: event_key, payload_hash of events.
-        parsed: rows of the batch.
+        keys: of the batch, as `batch_keys` finds them.
         spread: how a set of hashes travels to where the log lies; a broadcast while it is small.
     """
-    # A number is a quarter of a key's size, and quicker to look up. Two keys of one hash only mean a row too many here.
-    wanted = parsed.where(is_event()).select(_key_hash().alias("key_hash"))
     known = log.select("event_key", F.col("payload_hash").alias("known_payload_hash"), _key_hash().alias("key_hash"))
-    return known.join(spread(wanted), on="key_hash", how="left_semi").drop("key_hash")
+    return known.join(spread(keys.select("key_hash")), on="key_hash", how="left_semi").drop("key_hash")
 
 
 def keep_suspects(
     parsed: DataFrame,
+    keys: DataFrame,
     known: DataFrame,
     ingested_at: datetime,
     late_before: datetime | None,
@@ -88,19 +98,18 @@ def keep_suspects(
 
     Args:
         parsed: one row for each input line.
+        keys: theirs, as `batch_keys` finds them.
         known: as `known_keys` finds it.
         ingested_at: instant of the batch.
         late_before: what happened before it is too late.
         spread: how a set of hashes travels to where the rows lie.
     """
-    hashed = parsed.where(is_event()).select(*_READ_BY_VERDICTS, _key_hash().alias("key_hash"))
-    repeated = hashed.groupBy("key_hash").count().where(F.col("count") > 1).select("key_hash")
-    doubtful = (
-        repeated.union(known.select(_key_hash().alias("key_hash"))).distinct().withColumn("is_doubtful", F.lit(True))
+    speaks_against = (
+        (F.col("row_count") > 1) | _is_future("last_at", ingested_at) | _is_too_late("first_at", late_before)
     )
-    flagged = hashed.join(spread(doubtful), on="key_hash", how="left")
-    suspect = F.col("is_doubtful").isNotNull() | _is_future(ingested_at) | _is_too_late(late_before)
-    return flagged.where(suspect).select(*_READ_BY_VERDICTS)
+    doubtful = keys.where(speaks_against).select("key_hash").union(known.select(_key_hash()))
+    hashed = parsed.where(is_event()).select(*_READ_BY_VERDICTS, _key_hash().alias("key_hash"))
+    return hashed.join(spread(doubtful), on="key_hash", how="left_semi").select(*_READ_BY_VERDICTS)
 
 
 def with_verdicts(parsed: DataFrame, rejected: DataFrame) -> DataFrame:
@@ -140,12 +149,12 @@ def keep_rejected(judged: DataFrame, ingest_batch: int, ingested_at: datetime) -
     return stamped.select(*(one.name for one in QUARANTINED_EVENTS.columns))
 
 
-def _is_future(ingested_at: datetime) -> Column:
-    return F.col("event_at") > F.lit(ingested_at + FUTURE_TOLERANCE)
+def _is_future(instant: str, ingested_at: datetime) -> Column:
+    return F.col(instant) > F.lit(ingested_at + FUTURE_TOLERANCE)
 
 
-def _is_too_late(late_before: datetime | None) -> Column:
-    return F.lit(False) if late_before is None else F.col("event_at") < F.lit(late_before)
+def _is_too_late(instant: str, late_before: datetime | None) -> Column:
+    return F.lit(False) if late_before is None else F.col(instant) < F.lit(late_before)
 
 
 def _key_hash() -> Column:

@@ -17,6 +17,7 @@ from ceasefire.events.parsing import PARSED_SCHEMA, parse_lines
 from ceasefire.events.verdicts import (
     ROW_ID,
     annotate_verdicts,
+    batch_keys,
     is_event,
     keep_events,
     keep_rejected,
@@ -78,22 +79,23 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
     # Parsed once and kept: a cached frame that reads the table it is then appended to comes back empty.
     parsed = lines.mapInArrow(parse_lines(workspace.at_work.contract), PARSED_SCHEMA)
     parsed = parsed.withColumn(ROW_ID, F.monotonically_increasing_id()).localCheckpoint(eager=True)
-    has_happened = is_event() & (F.col("event_at") <= F.lit(workspace.clock.now()))
+    keys = batch_keys(parsed).localCheckpoint(eager=True)
+    has_happened = F.col("last_at") <= F.lit(workspace.clock.now())
     (counted,) = rows_of(
-        parsed.agg(
-            F.count("*").alias("rows"),
-            F.count_if(is_event()).alias("well_formed"),
-            F.max(F.when(has_happened, F.col("event_at"))).alias("newest"),
+        keys.agg(
+            F.sum("row_count").alias("rows"),
+            F.sum(F.when(F.col("key_hash").isNotNull(), F.col("row_count"))).alias("well_formed"),
+            F.max(F.when(has_happened, F.col("last_at"))).alias("newest"),
         )
     )
     row_count = counted["rows"]
-    if row_count == 0:
+    if row_count is None:
         return None
     batch_number = lake.batch_number(batch_id)
     ingested_at, late_before = _batch_clock(workspace, batch_number, batch_id, row_count)
-    rejected_here = _rejected(lake, parsed, row_count, batch_number, ingested_at, late_before)
+    rejected_here = _rejected(lake, parsed, keys, row_count, batch_number, ingested_at, late_before)
     rejected_count = rejected_here.count()
-    event_count = counted["well_formed"] - rejected_count
+    event_count = (counted["well_formed"] or 0) - rejected_count
     judged = with_verdicts(parsed, _spread(rejected_here, rejected_count, BROADCAST_ROWS)) if rejected_count else parsed
     events = keep_events(judged, batch_number, ingested_at)
     rejected = keep_rejected(judged, batch_number, ingested_at)
@@ -132,26 +134,23 @@ def _batch_clock(
 ) -> tuple[datetime, datetime | None]:
     """When the batch was first seen, and what was too late then: written before anything that rests on it."""
     lake = workspace.lake
-    (closed,) = rows_of(read_table(lake, WINDOW_CLOSES).agg(F.max("window_end").alias("window_end")))
-    newest_close = closed["window_end"]
-    late_before = None if newest_close is None else newest_close - _horizon(workspace)
-    pins = pa.table(
-        {
-            "ingest_batch": [batch_number],
-            "ingested_at": [workspace.clock.now()],
-            "late_before": [late_before],
-            "row_count": [row_count],
-        },
-        schema=INGEST_BATCHES.arrow_schema,
-    )
-    append_batch(lake, INGEST_BATCHES, pins, "ingest", batch_id)
-    pinned = rows_of(read_table(lake, INGEST_BATCHES).where(F.col("ingest_batch") == batch_number))
-    if len(pinned) != 1 or pinned[0]["row_count"] != row_count:
+    closed = read_table(lake, WINDOW_CLOSES).agg(F.max("window_end").alias("window_end"))
+    pinned = read_table(lake, INGEST_BATCHES).where(F.col("ingest_batch") == batch_number)
+    (known,) = rows_of(closed.join(pinned, on=F.lit(True), how="left"))
+    if known["ingest_batch"] is None:
+        newest_close = known["window_end"]
+        known["ingested_at"] = workspace.clock.now()
+        known["late_before"] = None if newest_close is None else newest_close - _horizon(workspace)
+        pin = {name: [known[name]] for name in ("ingested_at", "late_before")}
+        pin |= {"ingest_batch": [batch_number], "row_count": [row_count]}
+        rows = pa.table(pin).select(INGEST_BATCHES.arrow_schema.names).cast(INGEST_BATCHES.arrow_schema)
+        append_batch(lake, INGEST_BATCHES, rows, "ingest", batch_id)
+    elif known["row_count"] != row_count:
         raise CheckFailedError(
             f"ingest batch {batch_number} was seen before with other rows; "
             f"its checkpoint does not belong to the tables in {lake.path()}"
         )
-    return pinned[0]["ingested_at"], pinned[0]["late_before"]
+    return known["ingested_at"], known["late_before"]
 
 
 def _horizon(workspace: Workspace) -> timedelta:
@@ -161,6 +160,7 @@ def _horizon(workspace: Workspace) -> timedelta:
 def _rejected(
     lake: Lake,
     parsed: DataFrame,
+    keys: DataFrame,
     row_count: int,
     batch_number: int,
     ingested_at: datetime,
@@ -172,8 +172,8 @@ def _rejected(
         return _spread(hashes, row_count, BROADCAST_HASHES)
 
     log = read_table(lake, EVENTS).where(F.col("ingest_batch") != batch_number)
-    known = known_keys(log, parsed, spread).localCheckpoint(eager=True)
-    suspects = keep_suspects(parsed, known, ingested_at, late_before, spread)
+    known = known_keys(log, keys, spread).localCheckpoint(eager=True)
+    suspects = keep_suspects(parsed, keys, known, ingested_at, late_before, spread)
     judged = annotate_verdicts(suspects, known, ingested_at, late_before)
     # Kept for the same reason: what it reads is about to be appended to.
     return judged.where(~is_event()).localCheckpoint(eager=True)
@@ -191,7 +191,10 @@ def _merge_contacts(lake: Lake, judged: DataFrame) -> None:
 
 def _check_counts(lake: Lake, batch_number: int, row_count: int) -> None:
     mine = F.col("ingest_batch") == batch_number
-    written = sum(together([read_table(lake, table).where(mine).count for table in (EVENTS, QUARANTINED_EVENTS)]))
+    events, rejected = (
+        read_table(lake, one).where(mine).select("ingest_batch") for one in (EVENTS, QUARANTINED_EVENTS)
+    )
+    written = events.union(rejected).count()
     if written != row_count:
         raise CheckFailedError(
             f"ingest batch {batch_number}: {row_count} rows came in, {written} stand in {EVENTS.name} and "
