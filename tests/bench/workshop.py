@@ -27,8 +27,9 @@ AS_SPARK_COMES = {
     "spark.sql.codegen.wholeStage": "true",
     "spark.sql.codegen.factoryMode": "FALLBACK",
     "spark.sql.adaptive.enabled": "true",
+    "spark.driver.extraJavaOptions": "-XX:+UseG1GC",
 }
-"""References run with what Spark itself sets where the program, whose data is small, sets something else."""
+"""References run with what Spark and Java set where the program, whose data is small, sets something else."""
 LINEAGE_BATCHES = 10
 """Ingest batches that generated rows of the log are said to have come with."""
 
