@@ -25,17 +25,21 @@ from ceasefire.cli.output import (
     say_records,
     say_table,
 )
+from ceasefire.cli.simulate import CUSTOMERS_IN_SPARK, DAYS_IN_SPARK, play_in_spark, play_simulation, write_events
 from ceasefire.cli.stream import play_stream
 from ceasefire.cli.workspaces import instant, open_workspace, require_events, session_for
 from ceasefire.config.schedule import local_text
 from ceasefire.config.schemas import NAMES as SCHEMAS
 from ceasefire.config.schemas import schema_of
+from ceasefire.config.shipped import shipped_conf
+from ceasefire.config.simulation import SIMULATION_FILE
 from ceasefire.errors import CeasefireError, CheckFailedError, EnvironmentMissingError, UsageError
 from ceasefire.ids import customer_id
 from ceasefire.pipelines.explain import explain as explain_decision
 from ceasefire.pipelines.quality import check_window
 from ceasefire.pipelines.run import run as run_brand
 from ceasefire.pipelines.show import show_rows
+from ceasefire.pipelines.simulated_comparison import Plan
 from ceasefire.pipelines.summary import summaries
 from ceasefire.pipelines.views import newest_window
 from ceasefire.pipelines.workspace import load_brand
@@ -233,6 +237,44 @@ def show(
         say_records(rows)
     else:
         results().print("No rows.")
+
+
+@app.command()
+def simulate(
+    seeds: Annotated[int, typer.Option("--seeds", min=1, max=1_000, help="How many worlds.")] = 10,
+    world: Annotated[Path | None, typer.Option("--world", help="File of the world; else the program's own.")] = None,
+    conf: Annotated[Path | None, typer.Option("--conf", help="Brand folder; else the program's own.")] = None,
+    customers: Annotated[int | None, typer.Option("--customers", min=1, help="Instead of the world's.")] = None,
+    days: Annotated[int | None, typer.Option("--days", min=1, help="Instead of the world's.")] = None,
+    root: Annotated[
+        str | None, typer.Option("--root", help="Play one world through Spark instead, into tables there.")
+    ] = None,
+    events: Annotated[
+        str | None, typer.Option("--events", help="Write one world's events instead, as JSON lines into this folder.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare policies in worlds whose truth is known.
+
+    Example: ceasefire simulate --seeds 2 --customers 500 --days 10
+    """
+    if root is not None and events is not None:
+        raise UsageError("--root and --events: one of both; --root writes events too, into its folder events")
+    shipped = shipped_conf()
+    in_spark = root is not None
+    plan = Plan(
+        world=world or shipped / SIMULATION_FILE,
+        conf=conf or shipped / "brands" / "simulation",
+        seeds=seeds,
+        customers=customers or (CUSTOMERS_IN_SPARK if in_spark else None),
+        days=days or (DAYS_IN_SPARK if in_spark else None),
+    )
+    if root is not None:
+        play_in_spark(plan, root)
+    elif events is not None:
+        write_events(plan, events)
+    else:
+        play_simulation(plan, as_json)
 
 
 def main() -> None:
