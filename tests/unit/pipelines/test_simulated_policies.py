@@ -8,9 +8,10 @@ from functools import cache
 import numpy as np
 import pyarrow as pa
 
+from ceasefire.config.units import instant_of
 from ceasefire.ids import hash64
 from ceasefire.pipelines.simulated_comparison import Comparison, Plan, interval
-from ceasefire.pipelines.simulated_decisions import may_go
+from ceasefire.pipelines.simulated_decisions import Desk, may_go
 from ceasefire.pipelines.simulated_policies import BASELINES, Played
 from ceasefire.pipelines.simulation import Setting, capacities, null_world, play, setting
 from ceasefire.simulation.journal import Journal, events, joined, product_hashes
@@ -172,6 +173,30 @@ def test_a_plan_changes_what_it_names_and_nothing_else() -> None:
     assert (told.compared.customers, told.compared.days) == (12, 3)
     assert told.burn_in == read.burn_in
     assert told.model_copy(update={"compared": read.compared}) == read
+
+
+def test_each_of_the_source_texts_five_micro_segments_has_somebody_in_it() -> None:
+    # given eight hundred customers after a burn-in
+    many = setting(parameters(800, 6, 1500, 60), brand_at_work(), 1, learns=False)
+    programs = many.at_work.programs
+    desk = Desk(many.at_work.brand, programs, many.learnt)
+    close = instant_of(int(many.world.starts[many.first_day]))
+    many.known.arrive(desk.ready_at(close))
+
+    # when their segments are asked for
+    features = desk.features(close, many.known)
+    columns = {name: features.column(name) for name in programs.rules.features}
+    members = dict(zip(programs.rules.rule_ids, programs.rules.memberships(columns, features.num_rows), strict=True))
+
+    # then
+    five = (
+        "new_browsed_handbags",
+        "big_spenders_never_responded",
+        "poker_losers",
+        "skiers_gone_quiet",
+        "lapsed_top_spenders",
+    )
+    assert [name for name in five if not members[name].any()] == []
 
 
 def test_what_is_known_at_a_close_is_what_has_arrived() -> None:
