@@ -17,7 +17,10 @@ settings.load_profile("untimed")
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    """The session of the whole test run, as the program itself builds it."""
-    session = local_session("tests", {})
+    """The session of the whole test run, as the program itself builds it.
+
+    But with more memory: Delta remembers the newest state of each table for an hour, and here are some thousand tables.
+    """
+    session = local_session("tests", {"spark.driver.memory": "4g"})
     yield session
     quiet_stop(session)
