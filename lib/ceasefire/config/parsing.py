@@ -143,6 +143,16 @@ def read_text(path: FilePath, name: str, at_most: int = MAX_FILE_BYTES) -> tuple
         return "", [Problem(name, "cannot be read as UTF-8 text", shown(str(error)))]
 
 
+def read_yaml(path: FilePath) -> tuple[Any, Lines, list[Problem]]:
+    """What `parse_yaml` finds in a file that is called by its path, or what is wrong with the file.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    text, problems = read_text(path, str(path))
+    return (None, {}, problems) if problems else parse_yaml(text, str(path))
+
+
 def too_large(file: str, size: int, at_most: int) -> Problem:
     """The problem of a file that is larger than anybody needs."""
     return Problem(file, "file too large", f"{size} bytes", f"at most {at_most}")

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ceasefire.config.kafka import KafkaSettings
-from ceasefire.config.parsing import Lines, parse_yaml, read_text, shown, where
+from ceasefire.config.parsing import Lines, read_yaml, shown, where
 from ceasefire.errors import ConfigurationError, Problem, UsageError
 
 _KEYS = "root, conf, events, spark, tracking, prometheus, check_every, kafka"
@@ -72,11 +72,9 @@ def read_settings(file: Path, once: bool, new_epoch: bool = False) -> JobSetting
         ConfigurationError: with every problem of it.
     """
     try:
-        text, problems = read_text(file, str(file))
+        data, lines, problems = read_yaml(file)
     except FileNotFoundError:
         raise UsageError(f"--settings {file}: there is no such file; conf/base.yaml is an example") from None
-    if not problems:
-        data, lines, problems = parse_yaml(text, str(file))
     if problems:
         raise ConfigurationError(problems)
     values: dict[str, Any] = data if isinstance(data, dict) else {}

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ceasefire.config.parsing import Declared, parse_model, parse_yaml, read_text
+from ceasefire.config.parsing import Declared, parse_model, read_yaml
 from ceasefire.config.units import Day, SpanOfTime
 from ceasefire.errors import ConfigurationError, UsageError
 
@@ -139,11 +139,9 @@ def read_simulation(file: Path) -> Simulation:
         ConfigurationError: with every problem of it.
     """
     try:
-        text, problems = read_text(file, str(file))
+        data, lines, problems = read_yaml(file)
     except FileNotFoundError:
         raise UsageError(f"no world at {file}; conf/{SIMULATION_FILE} is one") from None
-    if not problems:
-        data, lines, problems = parse_yaml(text, str(file))
     if not problems:
         found, problems = parse_model(Simulation, data, str(file), lines)
         if found is not None:

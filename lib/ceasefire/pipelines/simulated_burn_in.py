@@ -66,9 +66,10 @@ class BurnIn:
             self.known.arrive(desk.ready_at(close))
             features = desk.features(close, self.known)
             window, customers = desk.window(close, features, self.ledger)
-            chosen = self._drawn(window, customers, day)
+            competing = open_to_journeys(window)
+            chosen = self._drawn(window, competing, customers, day)
             sends = sends_of(window, chosen, customers)
-            self._note(window, customers, chosen, features, day)
+            self._lots.append(self._lot(window, competing, customers, chosen, features, day))
             self.ledger.add(sends)
             journal, _ = self.world.day(self.state, day, sends)
             # As the log has it: the truth is told to nobody who learns.
@@ -79,15 +80,15 @@ class BurnIn:
 
     def learnt(self) -> tuple[ModelInUse, ...]:
         """A model for each campaign that the burn-in tells something of."""
+        hashes = np.array([hash64(natural_id(one)) for one in range(len(self.known.customer_ids))], np.int64)
         found = []
         for number, campaign in enumerate(self.at_work.brand.campaigns):
             if campaign.uplift is not None:
-                found.append(self._model(number, campaign.uplift.model, campaign.uplift.group))
+                found.append(self._model(number, campaign.uplift.model, campaign.uplift.group, hashes))
         return tuple(found)
 
-    def _drawn(self, window: Window, customers: IntArray, day: int) -> IntArray:
+    def _drawn(self, window: Window, competing: IntArray, customers: IntArray, day: int) -> IntArray:
         """(s,) candidates that are sent: one by lot for every so-many-th customer who has any."""
-        competing = open_to_journeys(window)
         owner = window.owner[competing]
         who = customers[owner]
         draws = self.world.draws
@@ -99,8 +100,15 @@ class BurnIn:
         heard = draws.uniform("heard", customers[window.owner[picked]], day)
         return picked[heard < self.world.parameters.burn_in.messages_a_day]
 
-    def _note(self, window: Window, customers: IntArray, chosen: IntArray, features: pa.RecordBatch, day: int) -> None:
-        competing = open_to_journeys(window)
+    def _lot(
+        self,
+        window: Window,
+        competing: IntArray,
+        customers: IntArray,
+        chosen: IntArray,
+        features: pa.RecordBatch,
+        day: int,
+    ) -> _Lot:
         campaign = window.numbers("campaign")
         owners = window.owner
         sent = np.full(len(window.customer_ids), -1, np.int64)
@@ -124,9 +132,9 @@ class BurnIn:
                 for name in self._inputs
             ]
         )
-        self._lots.append(_Lot(inputs, treated[keep], which[keep], who[keep]))
+        return _Lot(inputs, treated[keep], which[keep], who[keep])
 
-    def _model(self, campaign: int, model: str, group: str) -> ModelInUse:
+    def _model(self, campaign: int, model: str, group: str, hashes: IntArray) -> ModelInUse:
         lasting = self.world.parameters.response.lasting_days
         # Of the last days nobody knows yet what came of them.
         known_days = range(max(0, len(self._lots) - lasting + 1))
@@ -138,7 +146,6 @@ class BurnIn:
             customer = lot.customer[mine]
             parts.append((lot.inputs[:, mine], lot.treated[mine], customer, bought[customer]))
         inputs, treated, customers, outcome = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
-        hashes = np.array([hash64(natural_id(one)) for one in range(len(self.known.customer_ids))], np.int64)
         rows = TrainingRows(
             inputs=inputs,
             treated=treated,

@@ -247,23 +247,17 @@ class World:
     def expected(self, state: State, sends: Sends) -> FloatArray:
         """(m,) what each message would add if it were the only one today: what an oracle knows of the future."""
         broken, _ = self._is_broken(state, sends, np.full(len(self.people), NEVER))
-        exposure = state.exposure[sends.customer] + 1.0
-        taste = self.tastes(sends.customer, sends.campaign)
-        return added_probability(
-            self.parameters.response, taste, exposure, self.people.sensitivity[sends.customer], broken
-        )
+        return self._added(sends, state.exposure + 1.0, broken)
 
     def _effects(self, state: State, sends: Sends, bought_at: IntArray) -> tuple[FloatArray, BoolArray, BoolArray]:
         broken, known = self._is_broken(state, sends, bought_at)
         state.exposure = state.exposure + np.bincount(sends.customer, minlength=len(self.people))
-        effect = added_probability(
-            self.parameters.response,
-            self.tastes(sends.customer, sends.campaign),
-            state.exposure[sends.customer],
-            self.people.sensitivity[sends.customer],
-            broken,
-        )
-        return effect, broken, known
+        return self._added(sends, state.exposure, broken), broken, known
+
+    def _added(self, sends: Sends, exposure: FloatArray, broken: BoolArray) -> FloatArray:
+        """(m,) what each message adds on its own, given the exposure of each of the n customers."""
+        taste, sensitivity = self.tastes(sends.customer, sends.campaign), self.people.sensitivity[sends.customer]
+        return added_probability(self.parameters.response, taste, exposure[sends.customer], sensitivity, broken)
 
     def _is_broken(self, state: State, sends: Sends, bought_at: IntArray) -> tuple[BoolArray, BoolArray]:
         """Whether each message is about what went back or meets a fresh buyer; and whether that had arrived."""
