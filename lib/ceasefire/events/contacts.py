@@ -10,6 +10,9 @@ from pyspark.sql import functions as F
 from ceasefire.events.personal_values import ADDRESSES
 from ceasefire.events.verdicts import is_event
 
+IS_STRANGER = "is_stranger"
+"""Of a contact, whether the vault has no row of its customer."""
+
 
 def contacts(judged: DataFrame) -> DataFrame:
     """One row for each customer of the batch: its natural id and the newest address of each kind that it brings.
@@ -33,10 +36,11 @@ def contacts(judged: DataFrame) -> DataFrame:
 
 
 def keep_news(batch_contacts: DataFrame, vault: DataFrame) -> DataFrame:
-    """Those contacts that the vault lacks, or knows an older address of; so that most batches need no MERGE."""
+    """Contacts that the vault lacks, or knows an older address of; IS_STRANGER tells the former from the latter."""
     joined = batch_contacts.alias("new").join(vault.alias("old"), on="customer_id", how="left")
-    is_news = F.col("old.natural_id").isNull() | is_newer_contact()
-    return joined.where(is_news).select("customer_id", *(f"new.{name}" for name in batch_contacts.columns[1:]))
+    is_stranger = F.col("old.natural_id").isNull()
+    news = [F.col("customer_id"), *(F.col(f"new.{name}") for name in batch_contacts.columns[1:])]
+    return joined.where(is_stranger | is_newer_contact()).select(*news, is_stranger.alias(IS_STRANGER))
 
 
 def is_newer_contact() -> Column:

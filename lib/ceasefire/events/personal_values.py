@@ -111,13 +111,17 @@ def _names(row: Mapping[str, Any]) -> set[str]:
     places = (row, attributes) if isinstance(attributes, dict) else (row,)
     names = set()
     for place in places:
-        for key, value in place.items():
-            if _names_a_person(key) and len(text := plain_text(value) or "") >= TELLING_CHARS:
+        for key in _naming_keys(tuple(place)):
+            if len(text := plain_text(place[key]) or "") >= TELLING_CHARS:
                 names.add(text)
     return names
 
 
-# Rows repeat a few keys over and over.
-@lru_cache(maxsize=1_000)
+# Rows come in a few shapes.
+@lru_cache(maxsize=256)
+def _naming_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(key for key in keys if _names_a_person(key))
+
+
 def _names_a_person(key: str) -> bool:
     return key.casefold() in _NAMING

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import LongType, StructField, StructType, TimestampType
 
 from ceasefire.events.personal_values import ADDRESSES
 from ceasefire.tables import EVENTS, QUARANTINED_EVENTS
@@ -19,6 +21,14 @@ ROW_ID = "row_id"
 
 _POSITION = ("source_file", "source_block", "source_row")
 _READ_BY_VERDICTS = (ROW_ID, *_POSITION, "reasons", "event_key", "payload_hash", "event_at")
+_KEYS_SCHEMA = StructType(
+    [
+        StructField("key_hash", LongType()),
+        StructField("row_count", LongType()),
+        StructField("first_at", TimestampType()),
+        StructField("last_at", TimestampType()),
+    ]
+)
 _NOT_IN_RAW = {ROW_ID, *_POSITION, "reasons", "raw", "natural_id", "payload_hash"}
 
 
@@ -65,11 +75,19 @@ def batch_keys(parsed: DataFrame) -> DataFrame:
     """The batch by the hashes of its keys: key_hash, row_count, first_at and last_at; under null all that is no event.
 
     A number is a quarter of a key's size, and quicker to look up. Two keys of one hash only mean suspects too many.
+    They are counted in Arrow: nearly each row is a key of its own, and Spark's aggregation takes thrice the time then.
     """
-    by_hash = parsed.groupBy(F.when(is_event(), _key_hash()).alias("key_hash"))
-    return by_hash.agg(
-        F.count("*").alias("row_count"), F.min("event_at").alias("first_at"), F.max("event_at").alias("last_at")
-    )
+    hashes = parsed.select(F.when(is_event(), _key_hash()).alias("key_hash"), "event_at")
+    return hashes.repartition("key_hash").mapInArrow(_count_keys, _KEYS_SCHEMA)
+
+
+def _count_keys(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    rows = list(batches)
+    if rows:
+        counted = pa.Table.from_batches(rows).group_by("key_hash")
+        keys = counted.aggregate([([], "count_all"), ("event_at", "min"), ("event_at", "max")])
+        named = keys.select(["key_hash", "count_all", "event_at_min", "event_at_max"])
+        yield from named.rename_columns(_KEYS_SCHEMA.names).to_batches()
 
 
 def known_keys(log: DataFrame, keys: DataFrame, spread: Callable[[DataFrame], DataFrame]) -> DataFrame:
