@@ -43,11 +43,11 @@ def test_spark_decides_and_sends_what_the_kernels_do_decision_by_decision(spark:
         }
     )
     here = beginning(told, brand_at_work(), 6, CUSTOMERS)
-    limits = capacities(told, CUSTOMERS, SHARE)
+    limited = with_capacities(brand_at_work().brand, capacities(told, CUSTOMERS, SHARE))
 
     # when the kernels play it, and when Spark does
-    alone = list(days(here, Played.GREEDY, limits))
-    at_work = replace(brand_at_work(), brand=with_capacities(brand_at_work().brand, limits))
+    alone = list(days(here, Played.GREEDY, limited))
+    at_work = replace(brand_at_work(), brand=limited)
     workspace = Workspace(Lake(spark, str(tmp_path / "lake"), "simulation"), at_work, FixedClock(LATER))
     in_spark = list(chain_days(here, workspace, tmp_path / "events", quiet))
 

@@ -12,6 +12,8 @@ from typing import Annotated
 import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError  # typer names no base of its usage errors
 
+from ceasefire.cli.demo import BRAND as REAL_BRAND
+from ceasefire.cli.demo import WINDOWS as REAL_WINDOWS
 from ceasefire.cli.demo import play_demo
 from ceasefire.cli.models import model_app
 from ceasefire.cli.options import Conf, Events, Json, NewEpoch, Root
@@ -25,6 +27,8 @@ from ceasefire.cli.output import (
     say_records,
     say_table,
 )
+from ceasefire.cli.showcase import WINDOWS as INVENTED_WINDOWS
+from ceasefire.cli.showcase import play_showcase
 from ceasefire.cli.simulate import CUSTOMERS_IN_SPARK, DAYS_IN_SPARK, play_in_spark, play_simulation, write_events
 from ceasefire.cli.stream import play_stream
 from ceasefire.cli.workspaces import instant, open_workspace, require_events, session_for
@@ -33,6 +37,7 @@ from ceasefire.config.schemas import NAMES as SCHEMAS
 from ceasefire.config.schemas import schema_of
 from ceasefire.config.shipped import shipped_conf
 from ceasefire.config.simulation import SIMULATION_FILE
+from ceasefire.demo.invented_customers import BRAND as INVENTED_BRAND
 from ceasefire.errors import CeasefireError, CheckFailedError, EnvironmentMissingError, UsageError
 from ceasefire.ids import customer_id
 from ceasefire.pipelines.explain import explain as explain_decision
@@ -58,7 +63,7 @@ app.add_typer(model_app, name="model")
 
 Customer = Annotated[str, typer.Option("--customer", help="The id that the events carry.", show_default=False)]
 
-DEFAULT_DEMO_ROOT = "ceasefire-demo"
+DEMO_ROOTS = {REAL_BRAND: "ceasefire-demo", INVENTED_BRAND: "ceasefire-showcase"}
 INTERRUPTED = 130
 
 
@@ -86,14 +91,33 @@ def doctor(
 
 @app.command()
 def demo(
-    root: Annotated[str, typer.Option("--root", help="Where tables and queues are written.")] = DEFAULT_DEMO_ROOT,
+    root: Annotated[
+        str | None,
+        typer.Option("--root", help=f"Where all is written; left out: {' or '.join(DEMO_ROOTS.values())}."),
+    ] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Another folder of the same CSV files.")] = None,
-    windows: Annotated[int, typer.Option("--windows", min=1, max=60, help="Daily windows from 2017-12-04.")] = 7,
-    brand: Annotated[str, typer.Option("--brand", help="completejourney")] = "completejourney",
+    windows: Annotated[
+        int | None, typer.Option("--windows", min=1, max=60, help="Daily windows; left out: a week, of showcase two.")
+    ] = None,
+    brand: Annotated[
+        str,
+        typer.Option("--brand", help=f"{REAL_BRAND}: real customers; {INVENTED_BRAND}: invented ones."),
+    ] = REAL_BRAND,
     as_json: Json = False,
 ) -> None:
-    """Play a week of real customers in December 2017. Example: ceasefire demo --windows 2"""
-    play_demo(root, data, windows, brand, as_json)
+    """Play a week of real customers, or a fortnight of invented ones. Example: ceasefire demo --windows 2"""
+    if brand not in DEMO_ROOTS:
+        raise UsageError(f"--brand: got {brand}, allowed: {', '.join(DEMO_ROOTS)}")
+    if brand == INVENTED_BRAND and data is not None:
+        raise UsageError(f"--data: {INVENTED_BRAND} invents its customers, leave it out")
+    place = root or DEMO_ROOTS[brand]
+    for other in DEMO_ROOTS.keys() - {brand}:
+        if Path(place, other).exists():
+            raise UsageError(f"--root {place}: {other} was played there; choose another folder for {brand}")
+    if brand == REAL_BRAND:
+        play_demo(place, data, windows or REAL_WINDOWS, as_json)
+    else:
+        play_showcase(place, windows or INVENTED_WINDOWS, as_json)
 
 
 @app.command()

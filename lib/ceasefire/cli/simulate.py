@@ -69,9 +69,9 @@ def play_in_spark(plan: Plan, root: str) -> None:
     inbox = _new_folder(Path(root) / "events", "--root")
     with progress("making a world") as tell:
         here = beginning(parameters, at_work, 1, count)
-        alone = [as_told_by_kernels(here, day) for day in days(here, Played.GREEDY, limits)]
-        tell("starting Spark")
         limited = replace(at_work, brand=with_capacities(at_work.brand, limits))
+        alone = [as_told_by_kernels(here, day) for day in days(here, Played.GREEDY, limited.brand)]
+        tell("starting Spark")
         with session_for(limited, root) as workspace:
             in_spark = list(chain_days(here, workspace, inbox, tell))
     unequal = sum(unequal_decisions(one, other) for one, other in zip(alone, in_spark, strict=True))

@@ -22,20 +22,22 @@ class DemoReport:
 
     Attributes:
         windows: one row each, as `summaries`.
-        most_messages_a_day: the largest number of queued sends of one household on one local day.
+        most_messages_a_day: the largest number of queued sends of one customer on one local day.
+        sent: send_id of every queued send.
         queue_sizes: queued sends by channel.
         losses: losing candidates by reason.
         withheld: withheld sends by reason.
-        household: natural id of the household whose story is told: the one that most campaigns wanted.
+        customer: natural id of the customer whose story is told: the one that most campaigns wanted.
         story: its decisions, oldest first.
     """
 
     windows: list[dict[str, Any]]
     most_messages_a_day: int
+    sent: frozenset[str]
     queue_sizes: dict[str, int]
     losses: dict[str, int]
     withheld: dict[str, int]
-    household: str
+    customer: str
     story: list[dict[str, Any]]
 
 
@@ -57,14 +59,15 @@ def demo_report(workspace: Workspace, closes: Sequence[datetime]) -> DemoReport:
     for window in windows:
         for reason, count in window["losses"].items():
             losses[reason] = losses.get(reason, 0) + count
-    household, story = _story(workspace, decisions)
+    customer, story = _story(workspace, decisions)
     return DemoReport(
         windows=windows,
         most_messages_a_day=busiest["most"],
+        sent=frozenset(queue.select("send_id").toArrow()["send_id"].to_pylist()),
         queue_sizes=_counts(queue, "channel"),
         losses=dict(sorted(losses.items(), key=lambda one: -one[1])),
         withheld=_counts(stopped, "reason"),
-        household=household,
+        customer=customer,
         story=story,
     )
 

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 
 from ceasefire.arrow import BoolArray, IntArray
-from ceasefire.config.brand import ADDRESS_OF_CHANNEL
 from ceasefire.ids import hash64
 from ceasefire.simulation.journal import (
     Journal,
@@ -122,7 +121,7 @@ class _Codes:
     sources: IntArray
     names: tuple[str, ...]
     values: tuple[str, ...]
-    channel_names: tuple[str, ...]
+    addresses: tuple[str, ...]
     zones: int
     locales: int
 
@@ -134,8 +133,8 @@ class _Codes:
             for level in range(len(parts)):
                 levels[level, number] = hash64("/".join(parts[: level + 1]))
         consents = [consent_entry(MessageClass.MARKETING, one) for one in texts.channels]
-        addresses = [ADDRESS_OF_CHANNEL[one] for one in texts.channels]
-        names = (*consents, *addresses, "time_zone", "locale", "birthday_week")
+        # Two channels can share one kind of address.
+        names = (*consents, *dict.fromkeys(texts.addresses), "time_zone", "locale", "birthday_week")
         values = (GRANTED, WITHDRAWN, ADDRESS_PRESENT, "yes", "no", *texts.zones, *texts.locales)
         return _Codes(
             categories=levels,
@@ -144,7 +143,7 @@ class _Codes:
             sources=_hashes(texts.sources),
             names=names,
             values=values,
-            channel_names=tuple(texts.channels),
+            addresses=tuple(texts.addresses),
             zones=values.index(texts.zones[0]),
             locales=values.index(texts.locales[0]),
         )
@@ -170,7 +169,7 @@ class _Codes:
     def settings(self, journal: Journal, told: Told) -> Columns:
         """What the events say of the profile, as (customer, set_at, profile_name, profile_value)."""
         parts: list[tuple[BoolArray, IntArray | int, IntArray | int]] = []
-        kind, who, channels = journal.kind, journal.customer, len(self.channel_names)
+        kind, who = journal.kind, journal.customer
         consent = (kind == EventType.CONSENT_CHANGED.code) | (kind == EventType.UNSUBSCRIBED.code)
         said = np.where(journal.flag == 1, self.values.index(GRANTED), self.values.index(WITHDRAWN))
         parts.append((consent, journal.channel, said))
@@ -178,9 +177,10 @@ class _Codes:
         is_profile = kind == EventType.PROFILE_CHANGED.code
         parts.append((is_profile, self.names.index("birthday_week"), birthday))
         registered = kind == EventType.REGISTERED.code
-        for channel in range(channels):
-            addressed = registered & told.addressed[who, channel]
-            parts.append((addressed, channels + channel, self.values.index(ADDRESS_PRESENT)))
+        for address in dict.fromkeys(self.addresses):
+            reaching = [number for number, one in enumerate(self.addresses) if one == address]
+            addressed = registered & told.addressed[who][:, reaching].any(axis=1)
+            parts.append((addressed, self.names.index(address), self.values.index(ADDRESS_PRESENT)))
         parts.append((registered, self.names.index("time_zone"), self.zones + told.zone[who]))
         parts.append((registered, self.names.index("locale"), self.locales + told.locale[who]))
         found: dict[str, list[IntArray]] = {"customer": [], "set_at": [], "profile_name": [], "profile_value": []}

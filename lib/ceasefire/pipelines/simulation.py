@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from ceasefire.config.bundle import Brand
 from ceasefire.config.schedule import window_closes
 from ceasefire.config.simulation import Simulation
 from ceasefire.config.units import instant_micros, instant_of
+from ceasefire.errors import UsageError
 from ceasefire.ids import customer_id
 from ceasefire.pipelines.settlement import Window
 from ceasefire.pipelines.simulated_burn_in import BurnIn
@@ -133,8 +134,18 @@ def beginning(parameters: Simulation, at_work: BrandAtWork, seed: int, count: in
 
 
 def new_world(parameters: Simulation, at_work: BrandAtWork, seed: int, count: int) -> tuple[World, State, Journal]:
-    """A world of so many customers before its first day, and what had happened by then."""
+    """A world of so many customers before its first day, and what had happened by then.
+
+    Raises:
+        UsageError: the world's consents are not those of the brand's channels.
+    """
     brand, draws = at_work.brand, Draws(seed)
+    consents, channels = list(parameters.customers.consents), list(brand.settings.channels)
+    if consents != channels:
+        raise UsageError(
+            f"customers.consents of the world: got {', '.join(consents)}, allowed: the channels of brand "
+            f"{brand.settings.brand} in their order: {', '.join(channels)}"
+        )
     days = parameters.history_days + parameters.burn_in.days + parameters.compared.days
     people = population(parameters.customers, count, days, draws)
     starts = np.array(day_starts(parameters, brand, days), np.int64)
@@ -161,6 +172,7 @@ def texts_of(parameters: Simulation, brand: Brand) -> Texts:
         brand=brand.settings.brand,
         campaigns=[one.id for one in brand.campaigns],
         channels=list(brand.settings.channels),
+        addresses=[brand.settings.address_kind(one) for one in brand.settings.channels],
         zones=list(customers.time_zones),
         locales=list(customers.locales),
         sources=list(customers.sources),
@@ -176,12 +188,14 @@ class Day:
         decided: messages that were to go.
         sent: those that the last check let through.
         truth: what came of them.
+        happened: every event of the day; some of them arrive later.
     """
 
     window: Window | None
     decided: Sends
     sent: Sends
     truth: Truth
+    happened: Journal
 
 
 def play(here: Setting, how: Played, share: float | None) -> Figures:
@@ -192,24 +206,35 @@ def play(here: Setting, how: Played, share: float | None) -> Figures:
         how: the policy.
         share: daily capacity as a share of the customers; None: without.
     """
-    settings, count = here.at_work.brand.settings, len(here.world.people)
-    per_window = None if share is None else capacities(here.parameters, count, share)
-    total = Days(count, here.parameters, [settings.cost_micros(name) for name in settings.channels], per_window)
-    for day in days(here, how, per_window):
+    per_window = None if share is None else capacities(here.parameters, len(here.world.people), share)
+    return figures_of(here, days(here, how, with_capacities(here.at_work.brand, per_window)), per_window)
+
+
+def figures_of(here: Setting, played: Iterable[Day], per_window: Mapping[str, int] | None) -> Figures:
+    """What came of some days.
+
+    Args:
+        here: the world before them.
+        played: a policy's days from the first on.
+        per_window: a day's capacity of each channel; None: without.
+    """
+    settings = here.at_work.brand.settings
+    costs = [settings.cost_micros(name) for name in settings.channels]
+    total = Days(len(here.world.people), here.parameters, costs, per_window)
+    for day in played:
         total.add(day.decided, day.sent, day.truth)
     return total.figures()
 
 
-def days(here: Setting, how: Played, per_window: Mapping[str, int] | None) -> Iterator[Day]:
+def days(here: Setting, how: Played, brand: Brand) -> Iterator[Day]:
     """One policy's days, one after the other.
 
     Args:
         here: the world after its burn-in; it is left as it is.
         how: the policy.
-        per_window: a day's capacity of each channel; None: without.
+        brand: the world's brand, with the capacities that are wanted.
     """
     parameters, count, world = here.parameters, len(here.world.people), here.world
-    brand = with_capacities(here.at_work.brand, per_window)
     if how in BASELINES:
         brand = as_drawn(parameters, brand, how)
     desk = Desk(brand, here.at_work.programs, here.learnt if how is Played.LEARNED else without_models(brand))
@@ -232,7 +257,7 @@ def days(here: Setting, how: Played, per_window: Mapping[str, int] | None) -> It
         ledger.add(sent)
         journal, truth = world.day(state, number, sent)
         known.happened(journal)
-        yield Day(window, decided, sent, truth)
+        yield Day(window, decided, sent, truth, journal)
 
 
 def told_by(people: Population) -> Told:

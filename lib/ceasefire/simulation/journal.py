@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from ceasefire.arrow import IntArray
-from ceasefire.config.brand import ADDRESS_OF_CHANNEL
 from ceasefire.ids import hash64
 from ceasefire.simulation.population import CATEGORIES, DEPARTMENTS, PRODUCTS_A_DEPARTMENT
 from ceasefire.vocabulary import EventType, MessageClass
@@ -108,11 +107,15 @@ def order_hashes(orders: IntArray) -> IntArray:
 
 @dataclass(frozen=True)
 class Texts:
-    """What the numbers of a journal stand for, beside what this module names itself."""
+    """What the numbers of a journal stand for, beside what this module names itself.
+
+    `addresses` names the kind of address that each channel needs.
+    """
 
     brand: str
     campaigns: Sequence[str]
     channels: Sequence[str]
+    addresses: Sequence[str]
     zones: Sequence[str]
     locales: Sequence[str]
     sources: Sequence[str]
@@ -178,7 +181,5 @@ def _said(customer: int, texts: Texts, told: Told) -> dict[str, str]:
         "push_token": f"token-{customer}",
         "phone": f"+1555{customer:07d}",
     }
-    for number, channel in enumerate(texts.channels):
-        if told.addressed[customer, number]:
-            said[ADDRESS_OF_CHANNEL[channel]] = made_up[ADDRESS_OF_CHANNEL[channel]]
+    said |= {kind: made_up[kind] for number, kind in enumerate(texts.addresses) if told.addressed[customer, number]}
     return said

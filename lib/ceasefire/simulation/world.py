@@ -284,8 +284,11 @@ class World:
         return broken, known
 
     def _registrations(self, who: IntArray) -> Journal:
-        begin = int(self.starts[0])
-        at = begin + (self.people.registered[who] * MICROS_PER_DAY).astype(np.int64)
+        # Days of the world are as long as the brand's clock makes them; those before it, 24 hours.
+        moment = self.people.registered[who]
+        day = np.maximum(np.floor(moment), 0).astype(np.int64)
+        length = np.where(moment < 0, MICROS_PER_DAY, self.starts[day + 1] - self.starts[day])
+        at = self.starts[day] + ((moment - day) * length).astype(np.int64)
         parts = [events(who, at, EventType.REGISTERED)]
         for channel in range(self.people.consents.shape[1]):
             said = self.people.consents[who, channel].astype(np.int64)

@@ -85,7 +85,9 @@ def test_a_good_folder_is_called_fine(tmp_path: Path, capfd: pytest.CaptureFixtu
             "--from yesterday: not an instant",
         ),
         (["demo", "--data", "{tmp}"], 2, "campaigns.csv"),
-        (["demo", "--brand", "showcase"], 2, "not supported yet"),
+        (["demo", "--brand", "acme"], 2, "--brand: got acme, allowed: completejourney, showcase"),
+        (["demo", "--brand", "showcase", "--data", "{tmp}"], 2, "--data: showcase invents its customers"),
+        (["demo", "--brand", "showcase", "--root", "/proc/nowhere"], 3, "cannot write to /proc/nowhere"),
         (["demo", "--root", "/proc/nowhere"], 3, "cannot write to /proc/nowhere"),
         (["show", "secrets", "--conf", "{brand}", "--root", "{tmp}"], 2, "no table secrets, allowed: ingest_batches"),
         (["conquer"], 2, "No such command 'conquer'"),
@@ -105,6 +107,13 @@ def test_what_cannot_work_is_said_in_one_breath(
     assert (given, said.out) == (code, "")
     assert says in said.err
     assert "Traceback" not in said.err
+
+
+def test_two_demos_do_not_share_a_folder(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "completejourney").mkdir()
+
+    assert exit_code_of(["demo", "--brand", "showcase", "--root", str(tmp_path)]) == 2
+    assert "completejourney was played there; choose another folder for showcase" in capfd.readouterr().err
 
 
 OFFLINE_MAVEN = "<settings><offline>true</offline></settings>"

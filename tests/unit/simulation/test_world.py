@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
@@ -60,6 +61,22 @@ def test_what_customers_do_by_themselves_is_the_same_whatever_is_sent() -> None:
         for one in (without, with_messages)
     ]
     assert odd_buyers[0] == odd_buyers[1]
+
+
+def test_what_happens_on_a_day_happens_between_its_close_and_the_next_also_when_clocks_are_changed() -> None:
+    # given weeks in which clocks go back, so that closes move in UTC
+    world = small_world(start=date(2026, 11, 10))
+    lengths = np.diff(world.starts)
+    assert set(lengths.tolist()) == {MICROS_PER_DAY, MICROS_PER_DAY + MICROS_PER_HOUR}
+
+    # when
+    _, (_, *days) = silent_days(world)
+
+    # then
+    for number, journal in enumerate(days):
+        assert len(journal)
+        assert (journal.at >= world.starts[number]).all()
+        assert (journal.at < world.starts[number + 1]).all()
 
 
 def test_a_purchase_that_a_message_brings_about_comes_after_it() -> None:

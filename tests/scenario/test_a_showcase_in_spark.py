@@ -1,0 +1,46 @@
+"""What the showcase tells of its customers is true of what Spark sends them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from ceasefire.demo.invented_customers import copy_of_brand, fortnight, shipped_world
+from ceasefire.pipelines.demo_report import demo_report
+from ceasefire.pipelines.run import run
+from ceasefire.pipelines.workspace import Workspace, load_brand
+from ceasefire.runtime.clock import FixedClock
+from ceasefire.storage.lake import Lake
+
+CUSTOMERS, WINDOWS = 500, 2
+
+
+def quiet(what: str) -> None:
+    """Nobody watches."""
+
+
+def test_spark_sends_the_very_messages_that_the_invented_customers_react_to(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    # given a world of which the kernels know what happens
+    world = shipped_world()
+    world = world.model_copy(update={"compared": world.compared.model_copy(update={"customers": CUSTOMERS})})
+    copy_of_brand(tmp_path / "conf")
+    at_work = load_brand(tmp_path / "conf", {})
+    invented = fortnight(world, at_work, WINDOWS, tmp_path / "events")
+
+    # when Spark is handed its events
+    lake = Lake(spark, str(tmp_path), "showcase")
+    workspace = Workspace(lake, at_work, FixedClock(datetime(2027, 1, 1, tzinfo=UTC)))
+    run(workspace, str(tmp_path / "events"), invented.closes[0], invented.closes[-1], quiet)
+    report = demo_report(workspace, invented.closes)
+
+    # then it comes to the same messages, and tells of somebody whom several campaigns want
+    assert report.sent == invented.sent
+    assert len(report.sent) > 100
+    assert sum(report.queue_sizes.values()) == len(report.sent)
+    assert report.most_messages_a_day == 1
+    assert report.losses
+    assert len(report.story) == WINDOWS
