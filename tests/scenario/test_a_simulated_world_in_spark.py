@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from ceasefire.pipelines.simulated_chain import as_told_by_kernels, chain_days, unequal_decisions
-from ceasefire.pipelines.simulated_decisions import with_capacities
-from ceasefire.pipelines.simulated_policies import Played
-from ceasefire.pipelines.simulation import beginning, capacities, days
+from ceasefire.pipelines.simulated.chain import as_told_by_kernels, chain_days, unequal_decisions
+from ceasefire.pipelines.simulated.days import beginning, capacities, days
+from ceasefire.pipelines.simulated.decisions import with_capacities
+from ceasefire.pipelines.simulated.policies import Played
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.runtime.clock import FixedClock
 from ceasefire.storage.lake import Lake, read_table

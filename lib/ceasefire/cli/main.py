@@ -44,7 +44,7 @@ from ceasefire.pipelines.explain import explain as explain_decision
 from ceasefire.pipelines.quality import check_window
 from ceasefire.pipelines.run import run as run_brand
 from ceasefire.pipelines.show import show_rows
-from ceasefire.pipelines.simulated_comparison import Plan
+from ceasefire.pipelines.simulated.comparison import Plan
 from ceasefire.pipelines.summary import summaries
 from ceasefire.pipelines.views import newest_window
 from ceasefire.pipelines.workspace import load_brand

@@ -14,7 +14,7 @@ from ceasefire.demo.invented_customers import BRAND, COMPARED, Fortnight, copy_o
 from ceasefire.errors import CheckFailedError, EnvironmentMissingError
 from ceasefire.pipelines.demo_report import demo_report
 from ceasefire.pipelines.run import run
-from ceasefire.pipelines.simulated_policies import Played
+from ceasefire.pipelines.simulated.policies import Played
 from ceasefire.pipelines.workspace import load_brand
 from ceasefire.runtime.clock import FixedClock
 
@@ -61,8 +61,8 @@ def play_showcase(root: str, windows: int, as_json: bool) -> None:
     unknown = invented.strangers(report.sent)
     if not as_json:
         results().print(
-            f"\nOf {len(report.sent):,} messages in the queues, {unknown:,} are others than those that these customers' "
-            "reactions are to (must be 0)."
+            f"\nOf {len(report.sent):,} messages in the queues, {unknown:,} are others than those that these customers "
+            "react to (must be 0)."
         )
         tell_where(report, folder, BRAND, f" --brand {BRAND}")
     if unknown:

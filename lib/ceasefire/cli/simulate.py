@@ -10,12 +10,12 @@ from typing import Any
 from ceasefire.cli.output import program, progress, results, say_json, say_table
 from ceasefire.cli.workspaces import session_for
 from ceasefire.errors import CheckFailedError, UsageError
-from ceasefire.pipelines.simulated_chain import as_told_by_kernels, chain_days, unequal_decisions
-from ceasefire.pipelines.simulated_comparison import Capacity, Comparison, Interval, Plan, compare
-from ceasefire.pipelines.simulated_decisions import with_capacities
-from ceasefire.pipelines.simulated_inbox import write_world
-from ceasefire.pipelines.simulated_policies import Played
-from ceasefire.pipelines.simulation import beginning, capacities, days
+from ceasefire.pipelines.simulated.chain import as_told_by_kernels, chain_days, unequal_decisions
+from ceasefire.pipelines.simulated.comparison import Capacity, Comparison, Interval, Plan, compare
+from ceasefire.pipelines.simulated.days import beginning, capacities, days
+from ceasefire.pipelines.simulated.decisions import with_capacities
+from ceasefire.pipelines.simulated.inbox import write_world
+from ceasefire.pipelines.simulated.policies import Played
 from ceasefire.pipelines.workspace import load_brand
 
 CUSTOMERS_IN_SPARK, DAYS_IN_SPARK = 2_000, 7

@@ -18,10 +18,10 @@ import numpy as np
 from ceasefire.config.shipped import shipped_conf
 from ceasefire.config.simulation import Simulation, read_simulation
 from ceasefire.config.units import instant_of
-from ceasefire.pipelines.simulated_chain import as_told_by_kernels
-from ceasefire.pipelines.simulated_inbox import Inbox
-from ceasefire.pipelines.simulated_policies import Played, open_to_journeys
-from ceasefire.pipelines.simulation import Day, Setting, beginning, days, figures_of
+from ceasefire.pipelines.simulated.chain import as_told_by_kernels
+from ceasefire.pipelines.simulated.days import Day, Setting, beginning, days, figures_of
+from ceasefire.pipelines.simulated.inbox import Inbox
+from ceasefire.pipelines.simulated.policies import Played, open_to_journeys
 from ceasefire.pipelines.workspace import BrandAtWork
 from ceasefire.simulation.measures import Figures
 

@@ -11,8 +11,8 @@ import pytest
 from ceasefire.cli.main import exit_code_of
 from ceasefire.config.simulation import read_simulation
 from ceasefire.events.contract import parse_row
-from ceasefire.pipelines.simulated_policies import Played
-from ceasefire.pipelines.simulation import play, setting
+from ceasefire.pipelines.simulated.days import play, setting
+from ceasefire.pipelines.simulated.policies import Played
 from unit.simulation.small_world import WORLD_FILE, brand_at_work
 
 

@@ -11,7 +11,7 @@ import pytest
 from ceasefire.config.simulation import Simulation
 from ceasefire.demo.invented_customers import Fortnight, copy_of_brand, fortnight, shipped_world
 from ceasefire.events.contract import parse_row
-from ceasefire.pipelines.simulated_policies import Played
+from ceasefire.pipelines.simulated.policies import Played
 from ceasefire.pipelines.workspace import BrandAtWork, load_brand
 
 WINDOWS = 6

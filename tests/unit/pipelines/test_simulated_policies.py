@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from ceasefire.config.units import instant_of
 from ceasefire.ids import hash64
-from ceasefire.pipelines.simulated_comparison import Comparison, Plan, interval
-from ceasefire.pipelines.simulated_decisions import Desk, may_go
-from ceasefire.pipelines.simulated_policies import BASELINES, Played
-from ceasefire.pipelines.simulation import Setting, capacities, null_world, play, setting
+from ceasefire.pipelines.simulated.comparison import Comparison, Plan, interval
+from ceasefire.pipelines.simulated.days import Setting, capacities, null_world, play, setting
+from ceasefire.pipelines.simulated.decisions import Desk, may_go
+from ceasefire.pipelines.simulated.policies import BASELINES, Played
 from ceasefire.simulation.journal import Journal, events, joined, product_hashes
 from ceasefire.simulation.measures import Figures
 from ceasefire.simulation.world import Sends

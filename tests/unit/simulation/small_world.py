@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ceasefire.config.simulation import Simulation, read_simulation
-from ceasefire.pipelines.simulation import day_starts
+from ceasefire.pipelines.simulated.days import day_starts
 from ceasefire.pipelines.workspace import BrandAtWork, load_brand
 from ceasefire.simulation.draws import Draws
 from ceasefire.simulation.population import population

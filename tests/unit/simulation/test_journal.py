@@ -6,7 +6,7 @@ import json
 from collections import Counter
 
 from ceasefire.events.contract import parse_row
-from ceasefire.pipelines.simulation import texts_of
+from ceasefire.pipelines.simulated.days import texts_of
 from ceasefire.simulation.journal import Told, joined, lines
 from unit.simulation.small_world import brand_at_work, parameters, small_world
 from unit.simulation.test_world import silent_days

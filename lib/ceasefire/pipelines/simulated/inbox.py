@@ -10,7 +10,7 @@ import numpy as np
 
 from ceasefire.arrow import BoolArray
 from ceasefire.config.simulation import Simulation
-from ceasefire.pipelines.simulation import new_world, texts_of, told_by
+from ceasefire.pipelines.simulated.days import new_world, texts_of, told_by
 from ceasefire.pipelines.workspace import BrandAtWork
 from ceasefire.simulation.journal import Journal, Texts, joined, lines
 from ceasefire.simulation.world import World, no_sends

@@ -13,8 +13,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ceasefire.config.simulation import Simulation, read_simulation
-from ceasefire.pipelines.simulated_policies import Played
-from ceasefire.pipelines.simulation import null_world, play, setting
+from ceasefire.pipelines.simulated.days import null_world, play, setting
+from ceasefire.pipelines.simulated.policies import Played
 from ceasefire.pipelines.workspace import load_brand
 from ceasefire.simulation.measures import Figures
 

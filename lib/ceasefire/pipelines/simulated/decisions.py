@@ -19,7 +19,7 @@ from ceasefire.pipelines.features import features_of_batch
 from ceasefire.pipelines.models import NO_CHAMPION
 from ceasefire.pipelines.programs import Programs
 from ceasefire.pipelines.settlement import Window, window_of
-from ceasefire.pipelines.simulated_history import Knowledge
+from ceasefire.pipelines.simulated.history import Knowledge
 from ceasefire.scoring.chosen_uplifts import ModelInUse
 from ceasefire.simulation.journal import Journal, order_hashes, product_hashes
 from ceasefire.simulation.world import Sends, no_sends

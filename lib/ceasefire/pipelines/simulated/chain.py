@@ -1,6 +1,6 @@
 """A simulated world through the whole Spark chain: files in, windows closed, decisions, queues, back into the world.
 
-It is the second of two speeds. What the kernels do alone (`simulation.days`) has to be what comes out here.
+It is the second of two speeds. What the kernels do alone (`simulated.days`) has to be what comes out here.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from ceasefire.pipelines.features import epoch_minutes, start_features
 from ceasefire.pipelines.ingest import start_ingest
 from ceasefire.pipelines.release import start_release
 from ceasefire.pipelines.settlement import decision_rows, settle_window
-from ceasefire.pipelines.simulated_inbox import Inbox
-from ceasefire.pipelines.simulation import Day, Setting
+from ceasefire.pipelines.simulated.days import Day, Setting
+from ceasefire.pipelines.simulated.inbox import Inbox
 from ceasefire.pipelines.streams import Follower
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.simulation.journal import Journal, joined
@@ -58,7 +58,7 @@ def chain_days(here: Setting, workspace: Workspace, inbox: Path, progress: Calla
     """The days of a world, as a brand at work in Spark lives them.
 
     Args:
-        here: a world in which nobody has sent anything yet (`simulation.beginning`); it is left as it is.
+        here: a world in which nobody has sent anything yet (`days.beginning`); it is left as it is.
         workspace: the brand at work, with the capacities that are wanted; its tables are new.
         inbox: a new folder for the events.
         progress: told in a few words what is being done.

@@ -15,9 +15,9 @@ from ceasefire.ids import content_hash, hash64
 from ceasefire.learning.uplift import TrainingRows, fit_uplift
 from ceasefire.pipelines.models import NO_CHAMPION, feature_definitions
 from ceasefire.pipelines.settlement import Window
-from ceasefire.pipelines.simulated_decisions import Desk, Ledger, sends_of, without_models
-from ceasefire.pipelines.simulated_history import Knowledge
-from ceasefire.pipelines.simulated_policies import locking, open_to_journeys
+from ceasefire.pipelines.simulated.decisions import Desk, Ledger, sends_of, without_models
+from ceasefire.pipelines.simulated.history import Knowledge
+from ceasefire.pipelines.simulated.policies import locking, open_to_journeys
 from ceasefire.pipelines.training import uplift_model
 from ceasefire.pipelines.workspace import BrandAtWork
 from ceasefire.scoring.chosen_uplifts import ModelInUse

@@ -18,7 +18,7 @@ from ceasefire.config.campaigns import Audience
 from ceasefire.config.simulation import Simulation
 from ceasefire.config.units import MICROS_PER_MINOR
 from ceasefire.pipelines.settlement import Window, settle_window
-from ceasefire.pipelines.simulated_decisions import sends_of
+from ceasefire.pipelines.simulated.decisions import sends_of
 from ceasefire.scoring.values import candidate_values
 from ceasefire.simulation.draws import Draws
 from ceasefire.simulation.world import State, World

@@ -17,8 +17,8 @@ from ceasefire.config.units import instant_micros, instant_of
 from ceasefire.errors import UsageError
 from ceasefire.ids import customer_id
 from ceasefire.pipelines.settlement import Window
-from ceasefire.pipelines.simulated_burn_in import BurnIn
-from ceasefire.pipelines.simulated_decisions import (
+from ceasefire.pipelines.simulated.burn_in import BurnIn
+from ceasefire.pipelines.simulated.decisions import (
     Desk,
     Ledger,
     empty_ledger,
@@ -28,8 +28,8 @@ from ceasefire.pipelines.simulated_decisions import (
     with_capacities,
     without_models,
 )
-from ceasefire.pipelines.simulated_history import Knowledge
-from ceasefire.pipelines.simulated_policies import BASELINES, Played, as_drawn, chosen
+from ceasefire.pipelines.simulated.history import Knowledge
+from ceasefire.pipelines.simulated.policies import BASELINES, Played, as_drawn, chosen
 from ceasefire.pipelines.workspace import BrandAtWork
 from ceasefire.scoring.chosen_uplifts import ModelInUse
 from ceasefire.simulation.draws import Draws
