@@ -1,6 +1,7 @@
 """Events of an invented shop, the same for the same seed: as rows of the log, and as lines of input.
 
-A customer registers and consents, then browses, buys, returns, opens and opts out for PAST_DAYS days up to AS_OF.
+A customer registers and consents, then browses, buys, returns, opens and opts out for PAST_DAYS days up to AS_OF; in
+the shape `world`, the customers are those of the simulated world, and do what they do there when nobody writes to them.
 """
 
 from __future__ import annotations
@@ -16,12 +17,23 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ceasefire.config.shipped import shipped_conf
+from ceasefire.config.simulation import SIMULATION_FILE, read_simulation
+from ceasefire.pipelines.simulated.days import new_world, texts_of, told_by
+from ceasefire.pipelines.workspace import load_brand
+from ceasefire.simulation.journal import KINDS, joined
+from ceasefire.simulation.journal import lines as journal_lines
+from ceasefire.simulation.population import CATEGORIES as CATEGORY_NAMES
+from ceasefire.simulation.world import no_sends
+from ceasefire.vocabulary import EventType
+
 BRAND = "bench"
 KEY = b"a-key-for-benchmarks"
 AS_OF = datetime(2026, 6, 1, 6, tzinfo=UTC)
 PAST_DAYS = 200
-SHAPES = ("uniform", "burst", "hot")
-"""uniform: everybody alike, at any time. burst: in sessions of some minutes. hot: one customer owns HOT_SHARE."""
+SHAPES = ("uniform", "burst", "hot", "world")
+"""uniform: everybody alike, at any time. burst: in sessions of some minutes. hot: one customer owns HOT_SHARE. world:
+as in the simulated world."""
 HOT_SHARE = 0.05
 SESSION_EVENTS, SESSION_MINUTES = 8, 20
 CATEGORIES = ("bags/handbags", "bags/travel", "shoes/boots", "shoes/sneakers", "coats/winter", "coats/rain", "games")
@@ -35,6 +47,7 @@ _SHARES = (0.55, 0.10, 0.11, 0.11, 0.02, 0.07, 0.03, 0.01)
 _WITH_CATEGORY, _WITH_ORDER, _WITH_AMOUNT, _WITH_CHANNEL = (0, 1, 3), (2, 3, 4), (2, 3, 4), (5, 6, 7)
 _ZONES, _LOCALES = ("Europe/Berlin", "Europe/Lisbon", "America/New_York"), ("de", "pt", "en")
 _PRODUCTS = 2_000
+_PAID = (EventType.ORDER, EventType.ORDER_LINE, EventType.RETURN, EventType.SESSION_ENDED)
 
 Ints = npt.NDArray[np.int64]
 
@@ -67,9 +80,10 @@ def happenings(world: World) -> pa.Table:
     Columns: customer, number (int64), event_type, event_at (UTC, microseconds), category, product_id, order_id,
     amount_minor, quantity_milli, channel, campaign_id, attributes (map of text).
     """
-    draw = np.random.default_rng(world.seed)
-    opening, later = _opening(world), _behaviour(world, draw)
-    table = pa.concat_tables([opening, later])
+    if world.shape == "world":
+        table = _simulated(world)
+    else:
+        table = pa.concat_tables([_opening(world), _behaviour(world, np.random.default_rng(world.seed))])
     order = np.lexsort((table["event_at"].cast(pa.int64()).to_numpy(), table["customer"].to_numpy()))
     return table.take(pa.array(order)).append_column("number", pa.array(np.arange(len(table), dtype=np.int64)))
 
@@ -104,7 +118,7 @@ def _line(row: dict[str, object], prefix: str) -> str:
             event[name] = row[name]
     if row["amount_minor"] is not None:
         minor = int(str(row["amount_minor"]))
-        event["amount"] = f"{minor // 100}.{minor % 100:02d}"
+        event["amount"] = f"{'-' if minor < 0 else ''}{abs(minor) // 100}.{abs(minor) % 100:02d}"
     if row["quantity_milli"] is not None:
         event["quantity"] = int(str(row["quantity_milli"])) // 1000
     if row["attributes"] is not None:
@@ -164,6 +178,35 @@ def _behaviour(world: World, draw: np.random.Generator) -> pa.Table:
         quantity_milli=pa.array(draw.integers(1, 5, m) * 1_000, mask=kind != 3),
         channel=_chosen(product % 2, ("email", "sms"), np.isin(kind, _WITH_CHANNEL)),
         campaign_id=_numbered("campaign-", product % 12, np.isin(kind, (5, 6))),
+    )
+
+
+def _simulated(world: World) -> pa.Table:
+    """The first events of a simulated world, as many as are wanted; moved so that the last happens before AS_OF."""
+    at_work = load_brand(shipped_conf() / "brands" / "simulation", {})
+    parameters = read_simulation(shipped_conf() / SIMULATION_FILE)
+    texts = texts_of(parameters, at_work.brand)
+    simulated, state, past = new_world(parameters, at_work, world.seed, world.customers)
+    days, happened = [past], len(past)
+    while happened < world.events:
+        days.append(simulated.day(state, len(days) - 1, no_sends())[0])
+        happened += len(days[-1])
+    journal = joined(days)
+    journal = journal.take(np.argsort(journal.at, kind="stable")[: world.events])
+    told, kind = told_by(simulated.people), journal.kind
+    has_amount = np.isin(kind, [one.code for one in _PAID])
+    said = [json.loads(line).get("attributes") for line in journal_lines(journal, texts, told)]
+    return _table(
+        journal.customer,
+        journal.at + (_END - 1 - int(journal.at.max())),
+        _chosen(kind, tuple(one.value for one in KINDS)),
+        category=_chosen(journal.category, CATEGORY_NAMES, journal.category >= 0),
+        product_id=_numbered("product-", journal.product, journal.product >= 0),
+        order_id=_numbered("order-", journal.order, journal.order >= 0),
+        amount_minor=pa.array(journal.amount, mask=~has_amount),
+        quantity_milli=pa.array(np.full(len(kind), 1_000), mask=kind != EventType.ORDER_LINE.code),
+        channel=_chosen(journal.channel, tuple(texts.channels), journal.channel >= 0),
+        attributes=pa.array([None if one is None else list(one.items()) for one in said], _COLUMNS["attributes"]),
     )
 
 

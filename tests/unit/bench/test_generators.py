@@ -39,6 +39,7 @@ def test_in_bursts_most_events_follow_another_of_the_same_customer_within_minute
 
     assert share_of_short_gaps("uniform") < 0.1
     assert share_of_short_gaps("burst") > 0.7
+    assert share_of_short_gaps("world") > 0.5
 
 
 def test_the_hot_customer_owns_the_share_it_is_said_to() -> None:
