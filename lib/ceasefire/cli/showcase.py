@@ -12,10 +12,10 @@ from ceasefire.cli.output import progress, results, say_json, say_table
 from ceasefire.cli.workspaces import session_for
 from ceasefire.demo.invented_customers import BRAND, COMPARED, Fortnight, copy_of_brand, fortnight, shipped_world
 from ceasefire.errors import CheckFailedError, EnvironmentMissingError
-from ceasefire.pipelines.demo_report import demo_report
+from ceasefire.pipelines.demo_report import DemoReport, demo_report
 from ceasefire.pipelines.run import run
 from ceasefire.pipelines.simulated.policies import Played
-from ceasefire.pipelines.workspace import load_brand
+from ceasefire.pipelines.workspace import BrandAtWork, load_brand
 from ceasefire.runtime.clock import FixedClock
 
 WINDOWS = 14
@@ -45,31 +45,34 @@ def play_showcase(root: str, windows: int, as_json: bool) -> None:
             run(workspace, str(folder / "events"), invented.closes[0], invented.closes[-1], tell, examine=True)
             tell("reading the results")
             report = demo_report(workspace, invented.closes)
+    unknown = invented.strangers(report.sent)
     if as_json:
         truth = {how.value: asdict(figures) for how, figures in invented.figures.items()}
-        say_json(as_data(report, invented.in_crossfire) | {"truth": truth})
+        say_json(as_data(report, invented.in_crossfire) | {"truth": truth, "unknown_sends": unknown})
     else:
-        zone = at_work.brand.settings.time_zone
-        results().print(
-            f"\n{invented.customers:,} invented customers, {len(at_work.brand.campaigns)} campaigns, "
-            f"{len(report.windows)} daily windows.\n"
-        )
-        tell_windows(report, invented.in_crossfire, zone)
-        _tell_truth(invented)
-        tell_reasons(report)
-        tell_story(report, zone)
-    unknown = invented.strangers(report.sent)
-    if not as_json:
-        results().print(
-            f"\nOf {len(report.sent):,} messages in the queues, {unknown:,} are others than those that these customers "
-            "react to (must be 0)."
-        )
-        tell_where(report, folder, BRAND, f" --brand {BRAND}")
+        _tell(invented, report, at_work, folder)
     if unknown:
         raise CheckFailedError(
             f"{unknown:,} messages in the queues are not those that the customers' events react to; was the folder "
             f"{root} played with another configuration before? Choose another one with --root"
         )
+
+
+def _tell(invented: Fortnight, report: DemoReport, at_work: BrandAtWork, folder: Path) -> None:
+    say, zone = results().print, at_work.brand.settings.time_zone
+    say(
+        f"\n{invented.customers:,} invented customers, {len(at_work.brand.campaigns)} campaigns, "
+        f"{len(report.windows)} daily windows.\n"
+    )
+    tell_windows(report, invented.in_crossfire, zone)
+    _tell_truth(invented)
+    tell_reasons(report)
+    tell_story(report, zone)
+    say(
+        f"\nOf {len(report.sent):,} messages in the queues, {invented.strangers(report.sent):,} are others than those "
+        "that these customers react to (must be 0)."
+    )
+    tell_where(report, folder, BRAND, f" --brand {BRAND}")
 
 
 def _tell_truth(invented: Fortnight) -> None:
