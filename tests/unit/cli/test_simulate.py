@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from numpy._core import _multiarray_umath as multiarray
 
 from ceasefire.cli.main import exit_code_of
 from ceasefire.config.simulation import read_simulation
@@ -45,6 +49,30 @@ def test_worlds_on_several_cores_are_the_worlds_that_one_process_plays(
     assert of.keys() == {(share, how.value) for share in (0.06, 0.12, None) for how in Played}
     for how in (Played.EXCLUSIONS, Played.LEARNED):
         assert of[0.12, how.value][1] == asdict(play(here, how, 0.12))
+
+
+def test_a_processor_that_reckons_otherwise_comes_to_the_same_figures(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # given a machine without the instructions that this one has
+    other = {
+        "NPY_DISABLE_CPU_FEATURES": " ".join(multiarray.__cpu_dispatch__),
+        "OPENBLAS_CORETYPE": "Nehalem",
+        "ARROW_USER_SIMD_LEVEL": "NONE",
+        "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F",
+    }
+    arguments = ["simulate", "--seeds", "1", "--world", str(world), "--json"]
+
+    there = subprocess.run(
+        [sys.executable, "-m", "ceasefire.cli.main", *arguments],
+        env=os.environ | other,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert exit_code_of(arguments) == 0
+    assert there.stdout == capsys.readouterr().out
 
 
 def test_the_table_names_every_policy_and_puts_each_figure_beside_what_it_must_be(
