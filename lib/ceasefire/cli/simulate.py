@@ -17,11 +17,11 @@ from ceasefire.pipelines.simulated.decisions import with_capacities
 from ceasefire.pipelines.simulated.inbox import write_world
 from ceasefire.pipelines.simulated.policies import Played
 from ceasefire.pipelines.workspace import load_brand
+from ceasefire.simulation.journal import CENTS
 
 CUSTOMERS_IN_SPARK, DAYS_IN_SPARK = 2_000, 7
 """A world that Spark plays in a few minutes."""
 
-CENTS = 100
 ENGINE = (Played.PRIORITY, Played.GREEDY, Played.LEARNED)
 HARMS = {
     "broken_known": "broken messages whose cause had arrived before they went",

@@ -18,7 +18,8 @@ from ceasefire.vocabulary import EventType, MessageClass
 
 KINDS = tuple(EventType)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CENTS = 100
+CENTS = 100
+"""Minor units in one of the currency in which the world's amounts are."""
 DAYS_AN_ORDER_CODE = 1 << 12
 """A customer orders at most once a day, so customer and day name the order."""
 
@@ -159,7 +160,7 @@ def lines(journal: Journal, texts: Texts, told: Told) -> Iterator[str]:
         if channel >= 0:
             row["channel"] = texts.channels[channel]
         if kind in (EventType.ORDER, EventType.ORDER_LINE, EventType.RETURN, EventType.SESSION_ENDED):
-            sign, (units, cents) = "-" if amount < 0 else "", divmod(abs(amount), _CENTS)
+            sign, (units, cents) = "-" if amount < 0 else "", divmod(abs(amount), CENTS)
             row["amount"] = f"{sign}{units}.{cents:02d}"
         if kind is EventType.ORDER_LINE:
             row["quantity"] = 1

@@ -11,6 +11,7 @@ from ceasefire.arrow import BoolArray, FloatArray, IntArray
 from ceasefire.config.simulation import Simulation
 from ceasefire.simulation.draws import Draws
 from ceasefire.simulation.journal import (
+    CENTS,
     DAYS_AN_ORDER_CODE,
     Journal,
     events,
@@ -41,7 +42,6 @@ CLICKS = 0.04
 MOST_PAST_ORDERS = 40
 POKER_LOSS, POKER_SPREAD = 200.0, 3000.0
 """What a session of poker costs on average, and its deviation, minor units."""
-CENTS = 100
 EXPECTED_DECIMALS = 6
 NEVER = -(1 << 62)
 
@@ -106,7 +106,6 @@ class State:
     Attributes:
         exposure: (n,) messages, decaying.
         added: (p, n) what earlier messages add to the probability of a purchase today, tomorrow, and so on.
-        subscribed: (n, c) marketing consent now.
         last_order_at: (n,) microseconds UTC.
         last_order_arrived: (n,) when that was known.
         returns: every return that is going to happen, sorted by nothing.
@@ -114,7 +113,6 @@ class State:
 
     exposure: FloatArray
     added: FloatArray
-    subscribed: BoolArray
     last_order_at: IntArray
     last_order_arrived: IntArray
     returns: Journal
@@ -131,7 +129,6 @@ class State:
         return State(
             self.exposure[:count].copy(),
             self.added[:, :count].copy(),
-            self.subscribed[:count].copy(),
             self.last_order_at[:count].copy(),
             self.last_order_arrived[:count].copy(),
             self.returns.take(mine),
@@ -169,7 +166,6 @@ class World:
         state = State(
             exposure=np.zeros(count),
             added=np.zeros((self.parameters.response.lasting_days, count)),
-            subscribed=people.consents.copy(),
             last_order_at=np.full(count, NEVER),
             last_order_arrived=np.full(count, NEVER),
             returns=events(np.empty(0, np.int64), np.empty(0, np.int64), EventType.RETURN),
@@ -405,7 +401,6 @@ class World:
         hazard = leaving_hazard(self.parameters.response, state.exposure[reached], self.people.sensitivity[reached])
         leaves = self.draws.uniform("leaves", reached, number) < hazard
         leavers, message = reached[leaves], last[leaves]
-        state.subscribed[leavers, where[message]] = False
         parts.append(
             events(leavers, sends.slot_at[message] + 30 * minutes, EventType.UNSUBSCRIBED, channel=where[message])
         )

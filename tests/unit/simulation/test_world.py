@@ -189,7 +189,6 @@ def test_whoever_has_had_enough_says_so_on_the_channel_of_the_message() -> None:
     assert truth.left == 5
     assert sorted(gone.customer.tolist()) == [0, 1, 2, 3, 4]
     assert set(gone.channel.tolist()) == {1}
-    assert not state.subscribed[:5, 1].any()
 
 
 def test_a_part_of_the_customers_lives_as_it_does_among_all() -> None:

@@ -19,7 +19,7 @@ from ceasefire.pipelines.workspace import load_brand
 from ceasefire.simulation.measures import Figures
 
 CONFIDENCE = 0.95
-NULL_PLAYED = (Played.SILENCE, Played.PRIORITY, Played.GREEDY)
+NULL_PLAYED = (Played.PRIORITY, Played.GREEDY)
 """What is held against each other where no policy may look better."""
 
 Capacity = float | None
