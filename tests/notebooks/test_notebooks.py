@@ -112,7 +112,7 @@ def test_what_happened_in_a_window(tables: duckdb.DuckDBPyConnection, told: Path
         assert {channel: count for channel, count in by_channel.items() if count} == dict(rows(tables, sql))
     by_hour = rows(
         tables,
-        f"SELECT timezone('America/New_York', timezone('UTC', slot)), channel, count(*) FROM ({sends}) GROUP BY 1, 2",
+        f"SELECT timezone('America/New_York', slot), channel, count(*) FROM ({sends}) GROUP BY 1, 2",
     )
     assert tuples(scope["hours"]) == [(pd.Timestamp(at), channel, count) for at, channel, count in by_hour]
     assert_plots(told, 4)
