@@ -141,6 +141,22 @@ def test_a_batch_that_is_repeated_changes_nothing_and_a_copy_adds_only_duplicate
         ingest(later, lines, 1)
 
 
+def test_a_batch_of_which_a_table_holds_one_row_too_many_is_not_called_done(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    workspace = workspace_in(tmp_path, spark)
+    # given a row in quarantine that says it came with the next batch
+    stray = {name: [None] for name in QUARANTINED_EVENTS.arrow_schema.names}
+    stray |= {"ingest_batch": [0], "ingested_at": [WALL], "reasons": [["corrupt"]], "source_row": [1]}
+    append_once(workspace.lake, QUARANTINED_EVENTS, pa.table(stray, schema=QUARANTINED_EVENTS.arrow_schema), "test", 1)
+
+    # when that batch comes, and all its rows are events
+    with pytest.raises(
+        CheckFailedError, match="ingest batch 0: 2 rows came in, 3 stand in events and quarantined_events"
+    ):
+        ingest(workspace, [browse("e1"), browse("e2")], 0)
+
+
 def test_natural_ids_and_addresses_stand_in_the_vault_and_in_no_other_file(spark: SparkSession, tmp_path: Path) -> None:
     workspace = workspace_in(tmp_path, spark)
     natural_id, email, phone = "cust-48151623", "peter.ohara@example.com", "+49-170-9876543"
