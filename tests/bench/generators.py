@@ -21,8 +21,7 @@ from ceasefire.config.shipped import shipped_conf
 from ceasefire.config.simulation import SIMULATION_FILE, read_simulation
 from ceasefire.pipelines.simulated.days import new_world, texts_of, told_by
 from ceasefire.pipelines.workspace import load_brand
-from ceasefire.simulation.journal import KINDS, joined
-from ceasefire.simulation.journal import lines as journal_lines
+from ceasefire.simulation.journal import KINDS, contract_rows, joined
 from ceasefire.simulation.population import CATEGORIES as CATEGORY_NAMES
 from ceasefire.simulation.world import no_sends
 from ceasefire.vocabulary import EventType
@@ -195,7 +194,7 @@ def _simulated(world: World) -> pa.Table:
     journal = journal.take(np.argsort(journal.at, kind="stable")[: world.events])
     told, kind = told_by(simulated.people), journal.kind
     has_amount = np.isin(kind, [one.code for one in _PAID])
-    said = [json.loads(line).get("attributes") for line in journal_lines(journal, texts, told)]
+    said = [row.get("attributes") for row in contract_rows(journal, texts, told)]
     return _table(
         journal.customer,
         journal.at + (_END - 1 - int(journal.at.max())),

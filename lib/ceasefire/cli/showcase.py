@@ -50,7 +50,7 @@ def play_showcase(root: str, windows: int, as_json: bool) -> None:
         truth = {how.value: asdict(figures) for how, figures in invented.figures.items()}
         say_json(as_data(report, invented.in_crossfire) | {"truth": truth, "unknown_sends": unknown})
     else:
-        _tell(invented, report, at_work, folder)
+        _tell(invented, report, unknown, at_work, folder)
     if unknown:
         raise CheckFailedError(
             f"{unknown:,} messages in the queues are not those that the customers' events react to; was the folder "
@@ -58,7 +58,7 @@ def play_showcase(root: str, windows: int, as_json: bool) -> None:
         )
 
 
-def _tell(invented: Fortnight, report: DemoReport, at_work: BrandAtWork, folder: Path) -> None:
+def _tell(invented: Fortnight, report: DemoReport, unknown: int, at_work: BrandAtWork, folder: Path) -> None:
     say, zone = results().print, at_work.brand.settings.time_zone
     say(
         f"\n{invented.customers:,} invented customers, {len(at_work.brand.campaigns)} campaigns, "
@@ -69,7 +69,7 @@ def _tell(invented: Fortnight, report: DemoReport, at_work: BrandAtWork, folder:
     tell_reasons(report)
     tell_story(report, zone)
     say(
-        f"\nOf {len(report.sent):,} messages in the queues, {invented.strangers(report.sent):,} are others than those "
+        f"\nOf {len(report.sent):,} messages in the queues, {unknown:,} are others than those "
         "that these customers react to (must be 0)."
     )
     tell_where(report, folder, BRAND, f" --brand {BRAND}")
@@ -97,13 +97,13 @@ def _tell_truth(invented: Fortnight) -> None:
         rows,
     )
     for line in _LEGEND:
-        results().print(line)
+        results().print(line.format(messages=invented.over_exposed.messages, days=invented.over_exposed.days))
     results().print()
 
 
 _LEGEND = (
-    "(doubled: customer-days with two messages or more; over-exposed: customer-days after more than 3 messages in",
-    "7 days; harmful: share of sends that cost an order more often than they bring one; left: unsubscribed; orders:",
-    "more or fewer than without messages; worth: dollars that all messages bring on average, less their costs.",
+    "(doubled: customer-days with two messages or more; over-exposed: customer-days after more than {messages} in",
+    "{days} days; harmful: share of sends that cost an order more often than they bring one; left: unsubscribed;",
+    "orders: more or fewer than without messages; worth: dollars that all messages bring on average, less their costs.",
     "The engine knows no more than marketers' guesses of what a message changes; the oracle knows everything.)",
 )

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ceasefire.config.shipped import shipped_conf
-from ceasefire.config.simulation import Simulation, read_simulation
+from ceasefire.config.simulation import OverExposed, Simulation, read_simulation
 from ceasefire.config.units import instant_of
 from ceasefire.pipelines.simulated.chain import as_told_by_kernels
 from ceasefire.pipelines.simulated.days import Day, Setting, beginning, days, figures_of
@@ -41,6 +41,7 @@ class Fortnight:
         in_crossfire: at each close, the customers that two or more campaigns want at once, each journey on its own.
         sent: send_id of every message that the engine sent, as the kernels have it.
         figures: what came of the days under each policy.
+        over_exposed: what the figures call so.
     """
 
     customers: int
@@ -48,6 +49,7 @@ class Fortnight:
     in_crossfire: Mapping[datetime, int]
     sent: frozenset[str]
     figures: Mapping[Played, Figures]
+    over_exposed: OverExposed
 
     def strangers(self, queued: frozenset[str]) -> int:
         """Messages that are in the queues and were not reckoned with, or the other way round."""
@@ -55,7 +57,7 @@ class Fortnight:
 
 
 def copy_of_brand(folder: Path) -> None:
-    """The showcase's configuration, for others to change."""
+    """The showcase's configuration as it comes; what was changed in the folder is lost."""
     shutil.copytree(shipped_conf() / "brands" / BRAND, folder, dirs_exist_ok=True)
 
 
@@ -77,10 +79,10 @@ def fortnight(parameters: Simulation, at_work: BrandAtWork, windows: int, inbox:
     by_engine = _days(here, Played.GREEDY, windows)
     inbox.mkdir(parents=True, exist_ok=True)
     mail = Inbox(here.world, here.known.texts, inbox, here.known.under_way)
-    mail.write(np.ones(len(mail.waiting), np.bool_))
+    mail.write_all()
     for day in by_engine:
         mail.waiting = day.happened
-        mail.write(np.ones(len(mail.waiting), np.bool_))
+        mail.write_all()
     starts = here.world.starts[here.first_day :]
     closes = [instant_of(int(start)) for start in starts[:windows]]
     played = {how: by_engine if how is Played.GREEDY else _days(here, how, windows) for how in COMPARED}
@@ -90,6 +92,7 @@ def fortnight(parameters: Simulation, at_work: BrandAtWork, windows: int, inbox:
         in_crossfire={close: _in_crossfire(day) for close, day in zip(closes, played[Played.JOURNEYS], strict=True)},
         sent=frozenset().union(*(as_told_by_kernels(here, day).sent for day in by_engine)),
         figures={how: figures_of(here, one, None) for how, one in played.items()},
+        over_exposed=parameters.journeys.over_exposed,
     )
 
 

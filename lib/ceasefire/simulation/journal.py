@@ -139,6 +139,11 @@ class Told:
 
 def lines(journal: Journal, texts: Texts, told: Told) -> Iterator[str]:
     """The events as JSON lines of the event contract."""
+    return map(json.dumps, contract_rows(journal, texts, told))
+
+
+def contract_rows(journal: Journal, texts: Texts, told: Told) -> Iterator[dict[str, Any]]:
+    """The events as rows of the event contract."""
     rows = zip(*(getattr(journal, one.name).tolist() for one in fields(journal)), strict=True)
     for customer, at, _, code, category, product, order, campaign, channel, amount, flag in rows:
         kind = KINDS[code]
@@ -172,7 +177,7 @@ def lines(journal: Journal, texts: Texts, told: Told) -> Iterator[str]:
             row["attributes"] = {"birthday_week": "yes" if flag else "no"}
         elif kind is EventType.CONSENT_CHANGED:
             row["attributes"] = {"purpose": MessageClass.MARKETING.value, "granted": "true" if flag else "false"}
-        yield json.dumps(row)
+        yield row
 
 
 def _said(customer: int, texts: Texts, told: Told) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def lines_of(inbox: Path) -> dict[str, list[str]]:
 
 def test_it_begins_when_the_journeys_collide(played: Fortnight) -> None:
     assert played.closes[0] == datetime(2026, 11, 20, 11, tzinfo=UTC)
+    assert shipped_world().start == date(2026, 11, 20)
     assert len(played.closes) == WINDOWS
     assert played.in_crossfire[played.closes[0]] > 20
     # without capacities, whoever two journeys want gets both
@@ -77,12 +79,15 @@ def test_every_line_is_an_event_of_the_showcase_and_each_file_holds_one_day(
     assert len({one["event_id"] for one in delivered}) == len(played.sent)
 
 
-def test_more_windows_leave_the_days_before_as_they_were(played: Fortnight, at_work: BrandAtWork, inbox: Path) -> None:
-    before = lines_of(inbox)
+def test_more_windows_leave_the_days_before_as_they_were(
+    played: Fortnight, at_work: BrandAtWork, inbox: Path, tmp_path: Path
+) -> None:
+    before, again = lines_of(inbox), tmp_path / "events"
+    shutil.copytree(inbox, again)
 
-    longer = fortnight(few(600), at_work, WINDOWS + 1, inbox)
+    longer = fortnight(few(600), at_work, WINDOWS + 1, again)
 
-    after = lines_of(inbox)
+    after = lines_of(again)
     assert played.sent < longer.sent
     assert len(after) == len(before) + 1
     assert {name: after[name] for name in before} == before
@@ -93,4 +98,3 @@ def test_a_message_that_was_not_reckoned_with_is_found_and_so_is_one_that_is_mis
 
     assert played.strangers(played.sent) == 0
     assert played.strangers((played.sent - {known}) | {"another"}) == 2
-    assert date(2026, 11, 20) == shipped_world().start

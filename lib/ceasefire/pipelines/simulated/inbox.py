@@ -36,6 +36,10 @@ class Inbox:
     files: int = 0
     lines: int = 0
 
+    def write_all(self) -> None:
+        """Write everything that waits into one more file."""
+        self.write(np.ones(len(self.waiting), np.bool_))
+
     def write(self, ready: BoolArray) -> None:
         """Write these of the waiting events into one more file."""
         coming, self.waiting = self.waiting.take(ready), self.waiting.take(~ready)
@@ -73,5 +77,5 @@ def write_world(
         inbox.waiting = joined([inbox.waiting, journal])
         inbox.write(inbox.waiting.arrived < world.starts[day + 1])
         state.forget_returns(int(world.starts[day + 1]))
-    inbox.write(np.ones(len(inbox.waiting), np.bool_))
+    inbox.write_all()
     return inbox
