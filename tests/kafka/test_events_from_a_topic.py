@@ -19,7 +19,7 @@ from ceasefire.storage.lake import read_table, rows_of
 from ceasefire.storage.topics import Topic
 from ceasefire.tables import EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS
 from kafka import KafkaProducer
-from small_brand import BRAND, FIRST_CLOSE, SECOND_CLOSE, corner, fingerprints, run_small_brand
+from small_brand import BRAND, FIRST_CLOSE, corner, fingerprints, write_events
 
 
 def topic_at(broker: Broker, name: str) -> Topic:
@@ -46,16 +46,17 @@ def rejected(workspace: Workspace) -> list[dict[str, Any]]:
 def test_events_from_a_topic_give_the_tables_that_files_give(
     spark: SparkSession, broker: Broker, tmp_path: Path
 ) -> None:
-    # given two windows from a file, and the same lines in a topic, each under its customer's key
-    from_file, _ = run_small_brand(spark, tmp_path / "file")
+    # given a window from a file, and the same lines in a topic, each under its customer's key
+    from_file = corner(spark, tmp_path / "file")
+    run(from_file, str(write_events(tmp_path / "file" / "events")), FIRST_CLOSE, FIRST_CLOSE, lambda what: None)
     lines = (tmp_path / "file" / "events" / "events.jsonl").read_bytes().splitlines()
     broker.create_topics(["same"])
     customers = [json.loads(line)["customer_id"].encode() if line.endswith(b"}") else None for line in lines]
     broker.send("same", *zip(customers, lines, strict=True))
 
-    # when the same windows are run from the topic
+    # when the same window is run from the topic
     workspace = corner(spark, tmp_path / "topic")
-    run(workspace, topic_at(broker, "same"), FIRST_CLOSE, SECOND_CLOSE, lambda what: None)
+    run(workspace, topic_at(broker, "same"), FIRST_CLOSE, FIRST_CLOSE, lambda what: None)
 
     # then nothing differs but the places of what was rejected
     expected, found = fingerprints(from_file.lake), fingerprints(workspace.lake)

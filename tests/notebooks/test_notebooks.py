@@ -15,6 +15,7 @@ import pytest
 from matplotlib.image import imread
 from pyspark.sql import SparkSession
 
+from ceasefire.cli.main import exit_code_of
 from ceasefire.errors import ConfigurationError
 from ceasefire.pipelines.views import segment_changes, try_rule
 from ceasefire.storage.lake import Lake, read_table
@@ -26,11 +27,11 @@ RULE = "order_count_90d >= 20 OR days_since_last_order IS NULL"
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the demo has played two windows."""
+def demo(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the demo has played two windows, in the session that is there."""
     folder = tmp_path_factory.mktemp("demo")
-    command = [sys.executable, "-m", "ceasefire.cli.main", "demo", "--windows", "2", "--root", str(folder), "--json"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert exit_code_of(["demo", "--windows", "2", "--root", str(folder), "--json"]) == 0
+    assert spark.sql("SELECT 1").count() == 1
     return folder
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, DoubleType, FloatType, StringType, TimestampType
 
+from ceasefire.cli.main import exit_code_of
 from ceasefire.events.verdicts import FUTURE_TOLERANCE
 from ceasefire.pipelines.quality import CHECKED_TABLES, check_window, each, held_windows
 from ceasefire.pipelines.run import run
@@ -158,23 +157,24 @@ def test_a_failed_check_holds_the_release_of_its_window_and_nothing_else_until_t
 
 
 def test_rows_that_are_broken_are_found_and_the_command_says_so_and_ends_with_one(
-    spark: SparkSession, tmp_path: Path
+    spark: SparkSession, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     workspace, _ = run_small_brand(spark, tmp_path)
     table = workspace.lake.path(DECISIONS.name)
     newest = f"window_end = '{SECOND_CLOSE.isoformat()}' AND outcome = 'send'"
     spark.sql(f"UPDATE delta.`{table}` SET value_micros = -5 WHERE {newest}")
     broken = read_table(workspace.lake, DECISIONS).where("value_micros < 0").count()
-    command = [sys.executable, "-m", "ceasefire.cli.main", "check", "--conf", str(tmp_path / "conf")]
+    capfd.readouterr()
 
-    done = subprocess.run([*command, "--root", str(tmp_path / "lake")], capture_output=True, text=True, check=False)
+    code = exit_code_of(["check", "--conf", str(tmp_path / "conf"), "--root", str(tmp_path / "lake")])
 
-    (sentence,) = done.stderr.splitlines()
-    assert done.returncode == 1
+    said = capfd.readouterr()
+    (sentence,) = said.err.splitlines()
+    assert code == 1
     assert sentence.startswith(
         f"release of {SECOND_CLOSE.isoformat()} is held: decisions: between value_micros: {broken} of "
     )
     assert broken > 0
-    assert "window_features" in done.stdout
+    assert "window_features" in said.out
     assert held_windows(workspace.lake) == [SECOND_CLOSE]
     assert "Release is held:" in words_of_the_page(workspace)

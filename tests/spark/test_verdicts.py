@@ -12,6 +12,7 @@ from ceasefire.events.verdicts import (
     ROW_ID,
     annotate_verdicts,
     batch_keys,
+    doubtful_keys,
     is_event,
     keep_events,
     keep_rejected,
@@ -129,7 +130,7 @@ def test_only_suspects_are_judged_and_every_row_still_gets_the_verdict_that_it_w
 
     keys = batch_keys(rows)
     known = known_keys(log.union(unrelated), keys, F.broadcast)
-    suspects = keep_suspects(rows, keys, known, NOW, LATE_BEFORE, F.broadcast)
+    suspects = keep_suspects(rows, doubtful_keys(keys, known, NOW, LATE_BEFORE))
     rejected = annotate_verdicts(suspects, known, NOW, LATE_BEFORE).where(~is_event())
 
     # Of the log only the keys of the batch, and of the batch neither what is malformed nor what nothing speaks against.
@@ -137,3 +138,13 @@ def test_only_suspects_are_judged_and_every_row_still_gets_the_verdict_that_it_w
     assert 0 < suspects.count() < len(LINES) - 5
     expected = {number: (reasons,) for number, (_, reasons) in enumerate(STORY, start=1)}
     assert by_row(with_verdicts(rows, rejected), "reasons") == expected
+
+
+def test_of_a_batch_that_is_new_on_time_and_in_itself_distinct_no_key_is_doubtful(spark: SparkSession) -> None:
+    sound = [json.dumps(event(name)) for name in ("one", "two")]
+    malformed = ["{broken", "", json.dumps(event("two", brand="c"))]
+    keys = batch_keys(parsed_rows(spark, sound + malformed))
+    log = log_of(spark, event("three")).withColumnRenamed("known_payload_hash", "payload_hash")
+
+    assert doubtful_keys(keys, known_keys(log, keys, F.broadcast), NOW, LATE_BEFORE).isEmpty()
+    assert not doubtful_keys(keys, known_keys(log, keys, F.broadcast), NOW, NOW + timedelta(seconds=1)).isEmpty()

@@ -11,7 +11,7 @@ from pathlib import Path
 from ceasefire.errors import UsageError
 from ceasefire.pipelines.workspace import BrandAtWork, Workspace, load_brand
 from ceasefire.runtime.clock import WallClock
-from ceasefire.runtime.session import local_session, quiet_stop
+from ceasefire.runtime.session import is_running, local_session, quiet_stop
 from ceasefire.storage.lake import Lake
 
 
@@ -30,13 +30,15 @@ def open_workspace(conf: Path, root: str) -> Iterator[Workspace]:
 
 @contextmanager
 def session_for(at_work: BrandAtWork, root: str, new_epoch: bool = False) -> Iterator[Workspace]:
-    """A brand that is loaded already, with a session that ends with the command."""
+    """A brand that is loaded already, with a session that ends with the command, unless it was there before."""
+    was_running = is_running()
     spark = local_session("ceasefire", {})
     try:
         lake = Lake(spark, root, at_work.brand.settings.brand)
         yield Workspace(lake, at_work, WallClock(), tracking_server(), new_epoch=new_epoch)
     finally:
-        quiet_stop(spark)
+        if not was_running:
+            quiet_stop(spark)
 
 
 def tracking_server() -> str:

@@ -102,32 +102,33 @@ def known_keys(log: DataFrame, keys: DataFrame, spread: Callable[[DataFrame], Da
     return known.join(spread(keys.select("key_hash")), on="key_hash", how="left_semi").drop("key_hash")
 
 
-def keep_suspects(
-    parsed: DataFrame,
-    keys: DataFrame,
-    known: DataFrame,
-    ingested_at: datetime,
-    late_before: datetime | None,
-    spread: Callable[[DataFrame], DataFrame],
-) -> DataFrame:
-    """Only the rows that the log or the clock may speak against, and only what the verdict reads of them.
+def doubtful_keys(keys: DataFrame, known: DataFrame, ingested_at: datetime, late_before: datetime | None) -> DataFrame:
+    """The hashes (key_hash) of those keys of a batch that the batch itself, the log or the clock may speak against.
+
+    Args:
+        keys: of the batch, as `batch_keys` finds them.
+        known: as `known_keys` finds it.
+        ingested_at: instant of the batch.
+        late_before: what happened before it is too late.
+    """
+    speaks_against = (
+        (F.col("row_count") > 1) | _is_future("last_at", ingested_at) | _is_too_late("first_at", late_before)
+    )
+    of_events = keys.where(F.col("key_hash").isNotNull() & speaks_against)
+    return of_events.select("key_hash").union(known.select(_key_hash()))
+
+
+def keep_suspects(parsed: DataFrame, doubtful: DataFrame) -> DataFrame:
+    """Only the well-formed rows of these keys, and only what the verdict reads of them.
 
     With a row come all well-formed rows of its key, so that the verdicts on these rows are the verdicts on the batch.
 
     Args:
         parsed: one row for each input line.
-        keys: theirs, as `batch_keys` finds them.
-        known: as `known_keys` finds it.
-        ingested_at: instant of the batch.
-        late_before: what happened before it is too late.
-        spread: how a set of hashes travels to where the rows lie.
+        doubtful: as `doubtful_keys` finds it.
     """
-    speaks_against = (
-        (F.col("row_count") > 1) | _is_future("last_at", ingested_at) | _is_too_late("first_at", late_before)
-    )
-    doubtful = keys.where(speaks_against).select("key_hash").union(known.select(_key_hash()))
     hashed = parsed.where(is_event()).select(*_READ_BY_VERDICTS, _key_hash().alias("key_hash"))
-    return hashed.join(spread(doubtful), on="key_hash", how="left_semi").select(*_READ_BY_VERDICTS)
+    return hashed.join(doubtful, on="key_hash", how="left_semi").select(*_READ_BY_VERDICTS)
 
 
 def with_verdicts(parsed: DataFrame, rejected: DataFrame) -> DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from ceasefire.events.verdicts import (
     ROW_ID,
     annotate_verdicts,
     batch_keys,
+    doubtful_keys,
     is_event,
     keep_events,
     keep_rejected,
@@ -94,9 +96,11 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
     batch_number = lake.batch_number(batch_id)
     ingested_at, late_before = _batch_clock(workspace, batch_number, batch_id, row_count)
     rejected_here = _rejected(lake, parsed, keys, row_count, batch_number, ingested_at, late_before)
-    rejected_count = rejected_here.count()
+    judged, rejected_count = parsed, 0
+    if rejected_here is not None:
+        rejected_count = rejected_here.count()
+        judged = with_verdicts(parsed, _spread(rejected_here, rejected_count, BROADCAST_ROWS))
     event_count = (counted["well_formed"] or 0) - rejected_count
-    judged = with_verdicts(parsed, _spread(rejected_here, rejected_count, BROADCAST_ROWS)) if rejected_count else parsed
     events = keep_events(judged, batch_number, ingested_at)
     rejected = keep_rejected(judged, batch_number, ingested_at)
     writes: list[Callable[[], None]] = []
@@ -134,23 +138,22 @@ def _batch_clock(
 ) -> tuple[datetime, datetime | None]:
     """When the batch was first seen, and what was too late then: written before anything that rests on it."""
     lake = workspace.lake
-    closed = read_table(lake, WINDOW_CLOSES).agg(F.max("window_end").alias("window_end"))
     pinned = read_table(lake, INGEST_BATCHES).where(F.col("ingest_batch") == batch_number)
-    (known,) = rows_of(closed.join(pinned, on=F.lit(True), how="left"))
-    if known["ingest_batch"] is None:
-        newest_close = known["window_end"]
-        known["ingested_at"] = workspace.clock.now()
-        known["late_before"] = None if newest_close is None else newest_close - _horizon(workspace)
-        pin = {name: [known[name]] for name in ("ingested_at", "late_before")}
-        pin |= {"ingest_batch": [batch_number], "row_count": [row_count]}
-        rows = pa.table(pin).select(INGEST_BATCHES.arrow_schema.names).cast(INGEST_BATCHES.arrow_schema)
-        append_batch(lake, INGEST_BATCHES, rows, "ingest", batch_id)
-    elif known["row_count"] != row_count:
+    closes = read_table(lake, WINDOW_CLOSES).agg(F.max("window_end").alias("window_end"))
+    known, (newest,) = together([partial(rows_of, pinned), partial(rows_of, closes)])
+    if known and known[0]["row_count"] != row_count:
         raise CheckFailedError(
             f"ingest batch {batch_number} was seen before with other rows; "
             f"its checkpoint does not belong to the tables in {lake.path()}"
         )
-    return known["ingested_at"], known["late_before"]
+    if known:
+        return known[0]["ingested_at"], known[0]["late_before"]
+    ingested_at, newest_close = workspace.clock.now(), newest["window_end"]
+    late_before = None if newest_close is None else newest_close - _horizon(workspace)
+    pin = {"ingested_at": ingested_at, "late_before": late_before, "ingest_batch": batch_number, "row_count": row_count}
+    rows = pa.Table.from_pylist([pin], schema=INGEST_BATCHES.arrow_schema)
+    append_batch(lake, INGEST_BATCHES, rows, "ingest", batch_id)
+    return ingested_at, late_before
 
 
 def _horizon(workspace: Workspace) -> timedelta:
@@ -165,15 +168,18 @@ def _rejected(
     batch_number: int,
     ingested_at: datetime,
     late_before: datetime | None,
-) -> DataFrame:
-    """The well-formed rows that the log or the clock speaks against, with their reasons; kept."""
+) -> DataFrame | None:
+    """The well-formed rows that the log or the clock speaks against, with their reasons, kept; None if it is none."""
 
     def spread(hashes: DataFrame) -> DataFrame:
         return _spread(hashes, row_count, BROADCAST_HASHES)
 
     log = read_table(lake, EVENTS).where(F.col("ingest_batch") != batch_number)
     known = known_keys(log, keys, spread).localCheckpoint(eager=True)
-    suspects = keep_suspects(parsed, keys, known, ingested_at, late_before, spread)
+    doubtful = doubtful_keys(keys, known, ingested_at, late_before)
+    if doubtful.isEmpty():
+        return None
+    suspects = keep_suspects(parsed, spread(doubtful))
     judged = annotate_verdicts(suspects, known, ingested_at, late_before)
     # Kept for the same reason: what it reads is about to be appended to.
     return judged.where(~is_event()).localCheckpoint(eager=True)
@@ -196,10 +202,7 @@ def _write_contacts(lake: Lake, judged: DataFrame, batch_id: int) -> None:
 
 def _check_counts(lake: Lake, batch_number: int, row_count: int) -> None:
     mine = F.col("ingest_batch") == batch_number
-    events, rejected = (
-        read_table(lake, one).where(mine).select("ingest_batch") for one in (EVENTS, QUARANTINED_EVENTS)
-    )
-    written = events.union(rejected).count()
+    written = sum(together([read_table(lake, one).where(mine).count for one in (EVENTS, QUARANTINED_EVENTS)]))
     if written != row_count:
         raise CheckFailedError(
             f"ingest batch {batch_number}: {row_count} rows came in, {written} stand in {EVENTS.name} and "

@@ -78,7 +78,7 @@ def local_session(app_name: str, spark_conf: Mapping[str, str], with_kafka: bool
     Raises:
         EnvironmentMissingError: when Java or a jar is missing, or the JVM does not come up; says what to do.
     """
-    if _is_running():
+    if is_running():
         return _session()
     require_java(os.environ)
     jars = verified_jars(jars=locked_jars(*((DELTA_LOCK, KAFKA_LOCK) if with_kafka else (DELTA_LOCK,))))
@@ -110,7 +110,7 @@ def job_session(app_name: str, spark_conf: Mapping[str, str], with_kafka: bool =
     Raises:
         EnvironmentMissingError: as `local_session`.
     """
-    if _is_running() or "PYSPARK_GATEWAY_PORT" not in os.environ:
+    if is_running() or "PYSPARK_GATEWAY_PORT" not in os.environ:
         return local_session(app_name, spark_conf, with_kafka)
     with _said_of("the master of spark-submit"):
         return _session({"spark.app.name": app_name} | _MEANING | dict(spark_conf))
@@ -140,7 +140,8 @@ def _said_of(master: str) -> Iterator[None]:
         ) from error
 
 
-def _is_running() -> bool:
+def is_running() -> bool:
+    """Whether this process has a session."""
     return SparkSession.getActiveSession() is not None or SparkContext._active_spark_context is not None
 
 
