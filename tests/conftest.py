@@ -1,4 +1,4 @@
-"""What all tests share: one Spark session, started by the first test that asks for it, and how properties are tried."""
+"""What all tests share: one Spark session, a run to compare with, and how properties are tried."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hypothesis import settings
 from pyspark.sql import SparkSession
 
 from ceasefire.runtime.session import local_session, quiet_stop
+from small_brand import Undisturbed, fingerprints, run_small_brand
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("untimed", deadline=None)
@@ -24,3 +25,11 @@ def spark() -> Iterator[SparkSession]:
     session = local_session("tests", {"spark.driver.memory": "4g"})
     yield session
     quiet_stop(session)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """Two windows of the small brand, for tests that read them and write nothing there."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    workspace, ran = run_small_brand(spark, folder)
+    return Undisturbed(folder, len(ran.closes), fingerprints(workspace.lake))

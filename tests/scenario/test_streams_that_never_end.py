@@ -22,7 +22,7 @@ from ceasefire.runtime.metrics import listening
 from ceasefire.storage.lake import read_table, rows_of
 from ceasefire.tables import DECISIONS, EVENTS, QUARANTINED_EVENTS, SEND_QUEUE, WITHHELD_SENDS
 from ceasefire.tables.declaration import DeltaTable
-from small_brand import BRAND, corner, fingerprints, run_small_brand, write_brand, write_events
+from small_brand import BRAND, Undisturbed, corner, fingerprints, run_small_brand, write_brand, write_events
 
 TUESDAY = datetime(2026, 3, 10, 6, tzinfo=UTC)
 LOOKS = 300
@@ -113,16 +113,17 @@ def test_a_stream_closes_what_is_due_releases_in_time_and_goes_on_where_it_was_a
     assert {name: after[name] for name in unchanged} == {name: before[name] for name in unchanged}
 
 
-def test_in_shadow_mode_a_run_decides_as_a_live_one_and_queues_nothing(spark: SparkSession, tmp_path: Path) -> None:
-    # given one brand twice, once live and once in shadow
-    for mode in ("live", "shadow"):
-        conf = write_brand(tmp_path / mode / "conf")
-        write_events(tmp_path / mode / "events")
-        with (conf / "brand.yaml").open("a", encoding="utf-8") as settings:
-            settings.write(f"release: {{mode: {mode}}}\n")
+def test_in_shadow_mode_a_run_decides_as_a_live_one_and_queues_nothing(
+    spark: SparkSession, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    # given a brand that ran live, and the same brand in shadow
+    live = corner(spark, undisturbed.folder)
+    conf = write_brand(tmp_path / "conf")
+    write_events(tmp_path / "events")
+    with (conf / "brand.yaml").open("a", encoding="utf-8") as settings:
+        settings.write("release: {mode: shadow}\n")
 
-    live, _ = run_small_brand(spark, tmp_path / "live")
-    shadow, _ = run_small_brand(spark, tmp_path / "shadow")
+    shadow, _ = run_small_brand(spark, tmp_path)
 
     # then both decide the same, and what the one queued, the other says would have gone
     chosen = ("customer_id", "window_end", "outcome", "treatment.campaign_id", "treatment.channel", "treatment.slot_at")
