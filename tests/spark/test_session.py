@@ -9,9 +9,12 @@ from pyspark.errors import PythonException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from ceasefire.cli.workspaces import session_for
 from ceasefire.errors import CheckFailedError
+from ceasefire.pipelines.workspace import load_brand
 from ceasefire.runtime.failures import cause_of
 from ceasefire.runtime.session import job_session, local_session
+from small_brand import write_brand
 
 LITTER = {"spark-warehouse", "metastore_db", "derby.log", "artifacts"}
 
@@ -40,6 +43,14 @@ def test_a_running_session_is_taken_as_it_is(spark: SparkSession) -> None:
     assert local_session("another", {"spark.sql.session.timeZone": "Asia/Tokyo"}) is spark
     assert job_session("a job", {}) is spark
     assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
+
+
+def test_a_command_leaves_a_session_running_that_was_there_before(spark: SparkSession, tmp_path: Path) -> None:
+    write_brand(tmp_path / "conf")
+    with session_for(load_brand(tmp_path / "conf", {}), str(tmp_path)) as workspace:
+        assert workspace.lake.spark is spark
+
+    assert spark.range(3).count() == 3
 
 
 def test_an_error_of_ours_in_a_batch_comes_back_as_itself(spark: SparkSession, tmp_path: Path) -> None:
