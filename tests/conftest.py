@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from pyspark.sql import SparkSession
 
-from ceasefire.runtime.session import local_session, quiet_stop
+from ceasefire.runtime.session import local_session
 from small_brand import Undisturbed, fingerprints, run_small_brand
 
 # How long an example takes says more of the machine than of the code.
@@ -22,9 +22,8 @@ def spark() -> Iterator[SparkSession]:
 
     But with more memory: Delta remembers the newest state of each table for an hour, and here are some thousand tables.
     """
-    session = local_session("tests", {"spark.driver.memory": "4g"})
-    yield session
-    quiet_stop(session)
+    with local_session("tests", {"spark.driver.memory": "4g"}) as session:
+        yield session
 
 
 @pytest.fixture(scope="session")

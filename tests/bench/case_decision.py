@@ -21,12 +21,13 @@ from bench.brand import write_brand
 from bench.checksums import checksum_of
 from bench.generators import AS_OF, World
 from bench.harness import Bound, Case, Load, Meter, Output
-from bench.workshop import log_rows, session
+from bench.workshop import log_rows
 from ceasefire.config.units import instant_micros
 from ceasefire.history.packing import packed_histories
 from ceasefire.pipelines.decision_pass import PASS_SCHEMA, DecisionPass
 from ceasefire.pipelines.features import features_as_of, histories_for
 from ceasefire.pipelines.workspace import BrandAtWork, load_brand
+from ceasefire.runtime.session import local_session
 
 EVENTS_PER_CUSTOMER = 20
 FILES = 8
@@ -46,7 +47,7 @@ def prepare(folder: Path, load: Load) -> None:
     for name, customers in (("work", load.count), ("warming", WARMING_CUSTOMERS)):
         world = World(customers, customers * EVENTS_PER_CUSTOMER, load.shape)
         pq.write_table(log_rows(world), folder / f"{name}_events.parquet")
-    with session({"spark.driver.memory": "3g"}) as spark:
+    with local_session("bench", {"spark.driver.memory": "3g"}) as spark:
         for name in ("work", "warming"):
             events = spark.read.parquet(str(folder / f"{name}_events.parquet"))
             histories = packed_histories(events, tuple(at_work.brand.settings.channels))
@@ -113,7 +114,7 @@ def passed(decides: bool, prepared: Path, scratch: Path, load: Load, meter: Mete
         with pa.ipc.new_stream(sink, answers.schema) as writer:
             writer.write_table(answers)
         work = shipping(sink.getvalue().to_pybytes())
-    with session() as spark:
+    with local_session("bench", {}) as spark:
         _through(spark, prepared / "warming", work).write.format("noop").mode("overwrite").save()
         with meter.measured():
             _through(spark, prepared / "work", work).write.format("noop").mode("overwrite").save()

@@ -17,10 +17,11 @@ from bench.brand import CHANNELS, DUCKDB, SPARK, features_sql
 from bench.checksums import checksum_of, checksum_of_folder
 from bench.generators import AS_OF, World
 from bench.harness import Bound, Case, Load, Meter, Output
-from bench.workshop import AS_SPARK_COMES, log_rows, session, workspace_at
+from bench.workshop import AS_SPARK_COMES, log_rows, workspace_at
 from ceasefire.history.packing import packed_histories
 from ceasefire.pipelines.features import features_as_of, histories_for
 from ceasefire.pipelines.workspace import Workspace
+from ceasefire.runtime.session import local_session
 
 EVENTS_PER_CUSTOMER = 25
 FILES = 8
@@ -38,7 +39,7 @@ def prepare(folder: Path, load: Load) -> None:
         for number, start in enumerate(range(0, len(rows), -(-len(rows) // FILES))):
             part = rows.slice(start, -(-len(rows) // FILES))
             pq.write_table(part, folder / name / "events" / f"{number}.parquet")
-    with session({"spark.driver.memory": "3g"}) as spark:
+    with local_session("bench", {"spark.driver.memory": "3g"}) as spark:
         for name in ("work", "warming"):
             events = spark.read.parquet(str(folder / name / "events"))
             histories = packed_histories(events, CHANNELS).repartition(FILES, "customer_id")
@@ -47,7 +48,7 @@ def prepare(folder: Path, load: Load) -> None:
 
 def engine(prepared: Path, scratch: Path, load: Load, meter: Meter) -> Output:
     """The snapshot through the Arrow pass."""
-    with session() as spark:
+    with local_session("bench", {}) as spark:
         workspace = workspace_at(spark, scratch / "lake", scratch / "conf")
         _into_nothing(_features(workspace, prepared / "warming"))
         with meter.measured():
@@ -57,7 +58,7 @@ def engine(prepared: Path, scratch: Path, load: Load, meter: Meter) -> Output:
 
 def spark_sql(prepared: Path, scratch: Path, load: Load, meter: Meter) -> Output:
     """One aggregation over the log's rows."""
-    with session(AS_SPARK_COMES) as spark:
+    with local_session("bench", AS_SPARK_COMES) as spark:
         _into_nothing(_by_sql(spark, prepared / "warming"))
         with meter.measured():
             _into_nothing(_by_sql(spark, prepared / "work"))

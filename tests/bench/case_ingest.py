@@ -14,8 +14,9 @@ from pyspark.sql.types import LongType, StringType, StructField, StructType
 from bench.checksums import checksum_of
 from bench.generators import World, happenings, write_lines
 from bench.harness import Bound, Case, Load, Meter, Output
-from bench.workshop import AS_SPARK_COMES, copy_of, log_rows, session, workspace_at
+from bench.workshop import AS_SPARK_COMES, copy_of, log_rows, workspace_at
 from ceasefire.pipelines.ingest import start_ingest
+from ceasefire.runtime.session import local_session
 from ceasefire.storage.lake import append_once, create_tables, read_table
 from ceasefire.tables import (
     CONTACTS_VAULT,
@@ -67,7 +68,7 @@ def prepare(folder: Path, load: Load) -> None:
     earlier = delivery.take(list(range(0, len(delivery), REPEATED_EVERY)))
     write_lines(folder / "full_inbox" / "earlier", earlier, "d", 1)
     write_lines(folder / "warming", happenings(_world(load, WARMING_EVENTS)), "w", FILES)
-    with session() as spark:
+    with local_session("bench", {}) as spark:
         for name in ("empty", "full", "warm"):
             create_tables(workspace_at(spark, folder / name, folder / "conf").lake, TABLES)
         full = workspace_at(spark, folder / "full", folder / "conf")
@@ -87,7 +88,7 @@ def ingested(log: str, inbox: str, prepared: Path, scratch: Path, load: Load, me
     """The engine, from files to the log, into a lake that holds what `log` says."""
     copy_of(prepared / log, scratch / "lake")
     copy_of(prepared / "warm", scratch / "warm")
-    with session() as spark:
+    with local_session("bench", {}) as spark:
         start_ingest(workspace_at(spark, scratch / "warm", prepared / "conf"), str(prepared / "warming"), True).finish()
         workspace = workspace_at(spark, scratch / "lake", prepared / "conf")
         with meter.measured():
@@ -99,7 +100,7 @@ def ingested(log: str, inbox: str, prepared: Path, scratch: Path, load: Load, me
 
 def appended(prepared: Path, scratch: Path, load: Load, meter: Meter) -> Output:
     """Spark reads the JSON by a given schema and appends it as it is."""
-    with session(AS_SPARK_COMES) as spark:
+    with local_session("bench", AS_SPARK_COMES) as spark:
         _append(spark, prepared / "warming", scratch / "warm")
         with meter.measured():
             _append(spark, prepared / "inbox", scratch / "table")

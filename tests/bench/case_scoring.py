@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
 from bench.harness import Bound, Case, Load, Meter, Output
-from bench.workshop import session
+from ceasefire.runtime.session import local_session
 from ceasefire.scoring.uplift_model import ModelGroup, ModelInput, UpliftModel
 
 INPUTS, FILES = 40, 8
@@ -60,7 +60,7 @@ def scoring(parameters: bytes) -> BatchFunction:
 def passed(scores: bool, prepared: Path, scratch: Path, load: Load, meter: Meter) -> Output:
     """One of the two passes, over all customers, into nothing."""
     work = scoring(model().to_bytes()) if scores else shipping
-    with session() as spark:
+    with local_session("bench", {}) as spark:
         _through(spark, prepared / "warming", work).write.format("noop").mode("overwrite").save()
         with meter.measured():
             _through(spark, prepared / "work", work).write.format("noop").mode("overwrite").save()

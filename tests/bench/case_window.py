@@ -19,10 +19,11 @@ from pyspark.sql import functions as F
 from bench.checksums import checksum_of
 from bench.generators import AS_OF, KEY, OPENING_EVENTS, World, happenings, natural_id, write_lines
 from bench.harness import Case, Load, Meter, Output
-from bench.workshop import AS_SPARK_COMES, LINEAGE_BATCHES, copy_of, log_rows, session, workspace_at
+from bench.workshop import AS_SPARK_COMES, LINEAGE_BATCHES, copy_of, log_rows, workspace_at
 from ceasefire.ids import customer_id
 from ceasefire.pipelines.run import run
 from ceasefire.pipelines.workspace import Workspace
+from ceasefire.runtime.session import local_session
 from ceasefire.storage.lake import append_once, create_tables, read_table
 from ceasefire.tables import ALL_TABLES, CONTACTS_VAULT, DECISIONS, EVENTS, INGEST_BATCHES, QUERY_EPOCHS
 
@@ -116,7 +117,7 @@ def next_window(prepared: Path, scratch: Path, load: Load, meter: Meter) -> Outp
 
 
 def _session(load: Load) -> AbstractContextManager[SparkSession]:
-    return session({"spark.driver.memory": "6g"} | AS_SPARK_COMES if load.count >= MANY else {})
+    return local_session("bench", {"spark.driver.memory": "6g"} | AS_SPARK_COMES if load.count >= MANY else {})
 
 
 def _workspace(spark: SparkSession, root: Path, folder: Path) -> Workspace:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +15,6 @@ from bench.generators import AS_OF, BRAND, KEY, World, happenings, natural_id
 from ceasefire.ids import customer_id
 from ceasefire.pipelines.workspace import Workspace, load_brand
 from ceasefire.runtime.clock import FixedClock
-from ceasefire.runtime.session import local_session, quiet_stop
 from ceasefire.storage.lake import Lake
 from ceasefire.tables import EVENTS
 
@@ -32,16 +28,6 @@ AS_SPARK_COMES = {
 """References run with what Spark and Java set where the program, whose data is small, sets something else."""
 LINEAGE_BATCHES = 10
 """Ingest batches that generated rows of the log are said to have come with."""
-
-
-@contextmanager
-def session(settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[SparkSession]:
-    """A local session, as the program builds it but for these settings."""
-    spark = local_session("bench", settings)
-    try:
-        yield spark
-    finally:
-        quiet_stop(spark)
 
 
 def workspace_at(spark: SparkSession, root: Path, conf: Path) -> Workspace:

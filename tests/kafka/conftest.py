@@ -9,14 +9,13 @@ import pytest
 from pyspark.sql import SparkSession
 
 from broker import Broker
-from ceasefire.runtime.session import local_session, quiet_stop
+from ceasefire.runtime.session import local_session
 
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    session = local_session("kafka tests", {}, with_kafka=True)
-    yield session
-    quiet_stop(session)
+    with local_session("kafka tests", {}, with_kafka=True) as session:
+        yield session
 
 
 @pytest.fixture(scope="session")

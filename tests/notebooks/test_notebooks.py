@@ -217,5 +217,5 @@ def test_without_its_tables_a_notebook_run_as_a_script_says_one_sentence(
     )
 
     assert done.returncode == 2
-    assert done.stderr == f"no table decisions in {tmp_path}/{BRAND}; has `ceasefire run` been here?\n"
+    assert done.stderr == f"no tables of brand {BRAND} in {tmp_path}; has `ceasefire run` been here?\n"
     assert done.stdout == ""

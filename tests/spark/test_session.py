@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,10 +12,14 @@ from pyspark.sql import functions as F
 
 from ceasefire.cli.workspaces import session_for
 from ceasefire.errors import CheckFailedError
-from ceasefire.pipelines.workspace import load_brand
+from ceasefire.pipelines.clock import tick_rows
+from ceasefire.pipelines.streams import start_follower
+from ceasefire.pipelines.workspace import Workspace, load_brand
 from ceasefire.runtime.failures import cause_of
-from ceasefire.runtime.session import job_session, local_session
-from small_brand import write_brand
+from ceasefire.runtime.session import job_session, lasting_session
+from ceasefire.storage.lake import append_once, follow_table
+from ceasefire.tables import CLOCK_TICKS
+from small_brand import WALL, corner, write_brand
 
 LITTER = {"spark-warehouse", "metastore_db", "derby.log", "artifacts"}
 
@@ -40,15 +45,18 @@ def test_a_session_leaves_nothing_in_the_working_directory(spark: SparkSession) 
 
 
 def test_a_running_session_is_taken_as_it_is(spark: SparkSession) -> None:
-    assert local_session("another", {"spark.sql.session.timeZone": "Asia/Tokyo"}) is spark
-    assert job_session("a job", {}) is spark
+    assert lasting_session("another", {"spark.sql.session.timeZone": "Asia/Tokyo"}) is spark
+    with job_session("a job", {"spark.sql.session.timeZone": "Asia/Tokyo"}) as of_a_job:
+        assert of_a_job is spark
     assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
 
 
-def test_a_command_leaves_a_session_running_that_was_there_before(spark: SparkSession, tmp_path: Path) -> None:
+def test_commands_and_jobs_leave_a_session_running_that_was_there_before(spark: SparkSession, tmp_path: Path) -> None:
     write_brand(tmp_path / "conf")
     with session_for(load_brand(tmp_path / "conf", {}), str(tmp_path)) as workspace:
         assert workspace.lake.spark is spark
+    with job_session("a job", {}) as of_a_job:
+        assert of_a_job is spark
 
     assert spark.range(3).count() == 3
 
@@ -66,6 +74,17 @@ def test_an_error_of_ours_in_a_batch_comes_back_as_itself(spark: SparkSession, t
 
     cause = cause_of(raised.value)
     assert (type(cause), str(cause)) == (CheckFailedError, "two rows are lost")
+
+
+def test_whatever_leaves_a_batch_ends_its_query_and_nobody_waits_for_ever(spark: SparkSession, tmp_path: Path) -> None:
+    def leave(_workspace: Workspace, _rows: DataFrame, _batch_id: int) -> None:
+        sys.exit(0)
+
+    workspace = corner(spark, tmp_path)
+    append_once(workspace.lake, CLOCK_TICKS, tick_rows([(WALL, None)], is_live=False), "test", 0)
+
+    with pytest.raises(CheckFailedError, match=r"^leaver stopped: SystemExit\(0\) ended its batch$"):
+        start_follower(workspace, follow_table(workspace.lake, CLOCK_TICKS), "leaver", leave, once=True).finish()
 
 
 def test_a_worker_runs_this_very_python_and_its_error_comes_back_as_itself(spark: SparkSession) -> None:

@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from ceasefire.errors import UsageError
-from ceasefire.pipelines.workspace import BrandAtWork, Workspace, load_brand
+from ceasefire.pipelines.workspace import BrandAtWork, Workspace, load_brand, require_tables
 from ceasefire.runtime.clock import WallClock
-from ceasefire.runtime.session import is_running, local_session, quiet_stop
+from ceasefire.runtime.session import local_session
 from ceasefire.storage.lake import Lake
 
 
@@ -23,7 +23,7 @@ def open_workspace(conf: Path, root: str) -> Iterator[Workspace]:
         UsageError: there is nothing of this brand; said before Spark is started.
     """
     at_work = load_brand(conf, os.environ)
-    _require_tables(root, at_work.brand.settings.brand)
+    require_tables(root, at_work.brand.settings.brand)
     with session_for(at_work, root) as workspace:
         yield workspace
 
@@ -31,14 +31,9 @@ def open_workspace(conf: Path, root: str) -> Iterator[Workspace]:
 @contextmanager
 def session_for(at_work: BrandAtWork, root: str, new_epoch: bool = False) -> Iterator[Workspace]:
     """A brand that is loaded already, with a session that ends with the command, unless it was there before."""
-    was_running = is_running()
-    spark = local_session("ceasefire", {})
-    try:
+    with local_session("ceasefire", {}) as spark:
         lake = Lake(spark, root, at_work.brand.settings.brand)
         yield Workspace(lake, at_work, WallClock(), tracking_server(), new_epoch=new_epoch)
-    finally:
-        if not was_running:
-            quiet_stop(spark)
 
 
 def tracking_server() -> str:
@@ -71,8 +66,3 @@ def instant(text: str | None, option: str) -> datetime | None:
     if parsed is None or parsed.tzinfo is None:
         raise UsageError(f"{option} {text}: not an instant, allowed: ISO 8601 with an offset, as in 2017-12-04T11:00Z")
     return parsed
-
-
-def _require_tables(root: str, brand: str) -> None:
-    if "://" not in root and not Path(root, brand).is_dir():
-        raise UsageError(f"no tables of brand {brand} in {root}; --root names the folder that `ceasefire run` wrote to")

@@ -95,11 +95,7 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
         return None
     batch_number = lake.batch_number(batch_id)
     ingested_at, late_before = _batch_clock(workspace, batch_number, batch_id, row_count)
-    rejected_here = _rejected(lake, parsed, keys, row_count, batch_number, ingested_at, late_before)
-    judged, rejected_count = parsed, 0
-    if rejected_here is not None:
-        rejected_count = rejected_here.count()
-        judged = with_verdicts(parsed, _spread(rejected_here, rejected_count, BROADCAST_ROWS))
+    judged, rejected_count = _judged(lake, parsed, keys, row_count, batch_number, ingested_at, late_before)
     event_count = (counted["well_formed"] or 0) - rejected_count
     events = keep_events(judged, batch_number, ingested_at)
     rejected = keep_rejected(judged, batch_number, ingested_at)
@@ -160,7 +156,7 @@ def _horizon(workspace: Workspace) -> timedelta:
     return timedelta(microseconds=workspace.brand.settings.late_horizon.micros)
 
 
-def _rejected(
+def _judged(
     lake: Lake,
     parsed: DataFrame,
     keys: DataFrame,
@@ -168,8 +164,8 @@ def _rejected(
     batch_number: int,
     ingested_at: datetime,
     late_before: datetime | None,
-) -> DataFrame | None:
-    """The well-formed rows that the log or the clock speaks against, with their reasons, kept; None if it is none."""
+) -> tuple[DataFrame, int]:
+    """The batch with what the log and the clock say of its rows, and how many well-formed ones they reject."""
 
     def spread(hashes: DataFrame) -> DataFrame:
         return _spread(hashes, row_count, BROADCAST_HASHES)
@@ -178,11 +174,13 @@ def _rejected(
     known = known_keys(log, keys, spread).localCheckpoint(eager=True)
     doubtful = doubtful_keys(keys, known, ingested_at, late_before)
     if doubtful.isEmpty():
-        return None
+        return parsed, 0
     suspects = keep_suspects(parsed, spread(doubtful))
-    judged = annotate_verdicts(suspects, known, ingested_at, late_before)
-    # Kept for the same reason: what it reads is about to be appended to.
-    return judged.where(~is_event()).localCheckpoint(eager=True)
+    verdicts = annotate_verdicts(suspects, known, ingested_at, late_before)
+    # Kept as the known keys are: what it reads is about to be appended to.
+    rejected = verdicts.where(~is_event()).localCheckpoint(eager=True)
+    rejected_count = rejected.count()
+    return with_verdicts(parsed, _spread(rejected, rejected_count, BROADCAST_ROWS)), rejected_count
 
 
 def _spread(frame: DataFrame, row_count: int, most: int) -> DataFrame:

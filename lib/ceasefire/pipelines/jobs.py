@@ -20,7 +20,7 @@ from ceasefire.runtime.clock import WallClock
 from ceasefire.runtime.logs import json_lines
 from ceasefire.runtime.metrics import listening
 from ceasefire.runtime.prometheus import prometheus_page
-from ceasefire.runtime.session import job_session, quiet_stop
+from ceasefire.runtime.session import job_session
 from ceasefire.runtime.stopping import stop_requests
 from ceasefire.storage.lake import Lake, create_tables
 from ceasefire.tables import ALL_TABLES
@@ -63,14 +63,11 @@ def work_in_job(job: str, argv: Sequence[str] | None, work: Work) -> None:
         settings = settings_from_args(argv, job)
         at_work = load_brand(settings.conf, os.environ)
         broker = None if settings.kafka is None else broker_of(settings.kafka, os.environ)
-        spark = job_session(job, settings.spark, with_kafka=broker is not None)
-        try:
+        with job_session(job, settings.spark, with_kafka=broker is not None) as spark:
             lake = Lake(spark, settings.root, at_work.brand.settings.brand)
             create_tables(lake, ALL_TABLES)
             workspace = Workspace(lake, at_work, WallClock(), settings.tracking, broker, settings.new_epoch)
             work(replace(workspace, is_examined=each(settings.check_every)), settings)
-        finally:
-            quiet_stop(spark)
     except CeasefireError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)

@@ -17,9 +17,9 @@ import pandas as pd
 
 from ceasefire.errors import CeasefireError
 from ceasefire.pipelines.views import newest_window
-from ceasefire.pipelines.workspace import Workspace, load_brand
+from ceasefire.pipelines.workspace import Workspace, load_brand, require_tables
 from ceasefire.runtime.clock import WallClock
-from ceasefire.runtime.session import local_session
+from ceasefire.runtime.session import lasting_session
 from ceasefire.storage.lake import Lake
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def notebook_workspace(conf: str, root: str) -> Workspace:
     """
     try:
         at_work = load_brand(Path(conf), os.environ)
-        spark = local_session("notebook", {})
+        require_tables(root, at_work.brand.settings.brand)
+        spark = lasting_session("notebook", {})
         workspace = Workspace(Lake(spark, root, at_work.brand.settings.brand), at_work, WallClock())
         newest_window(workspace.lake)
         return workspace

@@ -135,6 +135,10 @@ def start_follower(workspace: Workspace, stream: DataFrame, name: str, work: Bat
             except Exception as error:
                 failures.append(error)
                 raise
+            except BaseException as error:
+                # Py4J answers for an Exception alone: of anything else the query would not hear, and wait for ever.
+                failures.append(CheckFailedError(f"{name} stopped: {error!r} ended its batch"))
+                raise failures[-1] from error
 
         writer = stream.writeStream.queryName(query_name(lake.brand, name)).foreachBatch(watched)
         writer = writer.option("checkpointLocation", lake.path("_checkpoints", name))

@@ -11,7 +11,7 @@ from ceasefire.config.brand import BrandSettings
 from ceasefire.config.bundle import Brand, Bundle, customer_key, parse_bundle, read_bundle, read_draft
 from ceasefire.config.kafka import Broker
 from ceasefire.config.units import currency_exponent
-from ceasefire.errors import ConfigurationError
+from ceasefire.errors import ConfigurationError, UsageError
 from ceasefire.events.contract import Contract
 from ceasefire.pipelines.programs import Programs, compile_brand, rule_problems
 from ceasefire.runtime.clock import Clock
@@ -100,3 +100,13 @@ def _at_work(bundle: Bundle, key_of: Callable[[BrandSettings], bytes]) -> BrandA
     if brand is None:
         raise ConfigurationError(problems)
     return BrandAtWork(brand, compile_brand(brand), key_of(brand.settings))
+
+
+def require_tables(root: str, brand: str) -> None:
+    """Refuse early, before Spark is started, what only reads a brand's tables where there are none.
+
+    Raises:
+        UsageError: the root is a folder of this machine, and there is nothing of this brand in it.
+    """
+    if "://" not in root and not Path(root, brand).is_dir():
+        raise UsageError(f"no tables of brand {brand} in {root}; has `ceasefire run` been here?")

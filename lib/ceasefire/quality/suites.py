@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -22,13 +23,9 @@ def suite_counts(frame: DataFrame, expectations: Sequence[Expectation]) -> tuple
     Raises:
         CheckFailedError: Great Expectations could not tell.
     """
-    # It takes ten seconds to import, counts its users over the network unless told not to, and talks.
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import great_expectations as gx
-
-        logging.getLogger("great_expectations").setLevel(logging.ERROR)
+        gx = _great_expectations()
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False}  # type: ignore[assignment, unused-ignore]
         source = context.data_sources.add_spark("spark", persist=False)
@@ -74,3 +71,23 @@ def _why(result: Any) -> str:
     told = [one for one in result.exception_info.values() if isinstance(one, dict)]
     messages = [str(one.get("exception_message", "")) for one in told] or [str(result.exception_info)]
     return messages[0].splitlines()[0]
+
+
+def _great_expectations() -> Any:
+    """The library, which takes ten seconds to import, counts its users over the network unless told not to, and talks.
+
+    On the way it imports Spark's own client, which takes a main module without a file (of `python -c`, say) for a run
+    of its doctests, and ends the process.
+    """
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    main = sys.modules["__main__"]
+    has_no_file = not hasattr(main, "__file__")
+    if has_no_file:
+        main.__file__ = ""
+    try:
+        import great_expectations
+    finally:
+        if has_no_file:
+            del main.__file__
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    return great_expectations

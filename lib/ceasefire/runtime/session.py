@@ -27,9 +27,6 @@ from ceasefire.runtime.jars import verified_jars
 from ceasefire.runtime.java import require_java
 from ceasefire.runtime.jvm import start_jvm
 
-# Set on sessions that were started here, so that nobody else's is ever stopped.
-_OURS = "spark.ceasefire.started"
-
 # Python loggers that print each exception of Spark as JSON, before whoever can handle it has seen it.
 _ECHOES = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
 _SILENT = logging.CRITICAL + 1
@@ -65,10 +62,51 @@ _LOCAL = {
 }
 
 
-def local_session(app_name: str, spark_conf: Mapping[str, str], with_kafka: bool = False) -> SparkSession:
+@contextmanager
+def local_session(app_name: str, spark_conf: Mapping[str, str], with_kafka: bool = False) -> Iterator[SparkSession]:
+    """As `lasting_session`, for as long as the block runs; a session that was there before runs on behind it.
+
+    At the end its queries are stopped first. A JVM that has already gone is no error, and nothing is said about it.
+    """
+    was_running = _is_running()
+    spark = lasting_session(app_name, spark_conf, with_kafka)
+    try:
+        yield spark
+    finally:
+        if not was_running:
+            with suppress(Py4JError, PySparkException, OSError):
+                for query in spark.streams.active:
+                    query.stop()
+                spark.stop()
+
+
+@contextmanager
+def job_session(app_name: str, spark_conf: Mapping[str, str], with_kafka: bool = False) -> Iterator[SparkSession]:
+    """The session of a job: under spark-submit master, memory and jars are its to say, else as `local_session`.
+
+    What spark-submit began ends with the process: a platform may have built that session for others as well.
+
+    Args:
+        app_name: what Spark calls the application.
+        spark_conf: Spark settings that win over ours.
+        with_kafka: whether it must be able to read and write topics; spark-submit is told its jars itself.
+
+    Raises:
+        EnvironmentMissingError: as `lasting_session`.
+    """
+    if _is_running() or "PYSPARK_GATEWAY_PORT" not in os.environ:
+        with local_session(app_name, spark_conf, with_kafka) as spark:
+            yield spark
+        return
+    with _said_of("the master of spark-submit"):
+        submitted = _session({"spark.app.name": app_name} | _MEANING | dict(spark_conf))
+    yield submitted
+
+
+def lasting_session(app_name: str, spark_conf: Mapping[str, str], with_kafka: bool = False) -> SparkSession:
     """The session of this process: the one that is running if there is one, else a new local one.
 
-    A running session (a notebook's, a cluster's) is taken as it is; nothing is set on it.
+    A running session (a notebook's, a cluster's) is taken as it is; nothing is set on it. It lasts as the process does.
 
     Args:
         app_name: what Spark calls the application.
@@ -78,7 +116,7 @@ def local_session(app_name: str, spark_conf: Mapping[str, str], with_kafka: bool
     Raises:
         EnvironmentMissingError: when Java or a jar is missing, or the JVM does not come up; says what to do.
     """
-    if is_running():
+    if _is_running():
         return _session()
     require_java(os.environ)
     jars = verified_jars(jars=locked_jars(*((DELTA_LOCK, KAFKA_LOCK) if with_kafka else (DELTA_LOCK,))))
@@ -89,7 +127,6 @@ def local_session(app_name: str, spark_conf: Mapping[str, str], with_kafka: bool
     conf = SparkConf(loadDefaults=False).setAppName(app_name)
     settings = _MEANING | _LOCAL | _files(jars) | dict(spark_conf)
     settings["spark.driver.extraJavaOptions"] = java_options(spark_conf.get("spark.driver.extraJavaOptions", ""))
-    settings[_OURS] = "true"
     conf.setAll(list(settings.items()))
     for name in _ECHOES:
         PySparkLogger.getLogger(name).setLevel(_SILENT)
@@ -97,36 +134,6 @@ def local_session(app_name: str, spark_conf: Mapping[str, str], with_kafka: bool
     with _said_of(settings["spark.master"]):
         SparkContext(conf=conf, gateway=gateway)
         return _session()
-
-
-def job_session(app_name: str, spark_conf: Mapping[str, str], with_kafka: bool = False) -> SparkSession:
-    """The session of a job: under spark-submit master, memory and jars are its to say, else as `local_session`.
-
-    Args:
-        app_name: what Spark calls the application.
-        spark_conf: Spark settings that win over ours.
-        with_kafka: whether it must be able to read and write topics; spark-submit is told its jars itself.
-
-    Raises:
-        EnvironmentMissingError: as `local_session`.
-    """
-    if is_running() or "PYSPARK_GATEWAY_PORT" not in os.environ:
-        return local_session(app_name, spark_conf, with_kafka)
-    with _said_of("the master of spark-submit"):
-        return _session({"spark.app.name": app_name} | _MEANING | dict(spark_conf))
-
-
-def quiet_stop(spark: SparkSession) -> None:
-    """Stop a session that `local_session` started, with its queries; leave anybody else's running.
-
-    A JVM that has already gone is no error, and nothing is said about it.
-    """
-    with suppress(Py4JError, PySparkException, OSError):
-        if spark.conf.get(_OURS, "false") != "true":
-            return
-        for query in spark.streams.active:
-            query.stop()
-        spark.stop()
 
 
 @contextmanager
@@ -140,8 +147,7 @@ def _said_of(master: str) -> Iterator[None]:
         ) from error
 
 
-def is_running() -> bool:
-    """Whether this process has a session."""
+def _is_running() -> bool:
     return SparkSession.getActiveSession() is not None or SparkContext._active_spark_context is not None
 
 

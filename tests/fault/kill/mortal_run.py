@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from ceasefire.runtime.session import local_session, quiet_stop
+from ceasefire.runtime.session import local_session
 from ceasefire.storage.lake import Write
 from small_brand import run_small_brand
 
@@ -32,9 +32,8 @@ def main(folder: Path, deaths: Path) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         ONE_WRITE_AT_A_TIME.release()
 
-    spark = local_session("mortal", {})
-    run_small_brand(spark, folder, die_once)
-    quiet_stop(spark)
+    with local_session("mortal", {}) as spark:
+        run_small_brand(spark, folder, die_once)
 
 
 if __name__ == "__main__":
