@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dist test test-kill test-cluster test-kafka lint types imports check bench
+.PHONY: help setup demo dist test test-unit test-spark test-kill test-cluster test-kafka lint types imports check bench
 
 # Looked for only when a virtual environment has to be made; `make PYTHON=… setup` names another.
 PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13; do \
@@ -30,8 +30,15 @@ dist: setup ## Build the wheel, and the zip that spark-submit hands to executors
 	@cp dist/ceasefire-*.whl dist/ceasefire.zip
 	@ls dist
 
+# Spark's tests leave half a core free. Make starts both, so that neither is deaf to Ctrl-C.
 test: setup ## Run all tests but those with kills, a cluster or a broker
-	$(BIN)/python -m pytest $(addprefix --ignore=tests/,fault/kill cluster kafka)
+	@$(MAKE) --no-print-directory --jobs=2 test-unit test-spark
+
+test-unit: setup ## Run the tests that need no Spark; two minutes
+	$(BIN)/python -m pytest tests/unit
+
+test-spark: setup ## Run the tests in one session of Spark
+	$(BIN)/python -m pytest $(addprefix --ignore=tests/,unit fault/kill cluster kafka)
 
 test-kill: setup ## Run the tests that kill the program at every point and start it again
 	$(BIN)/python -m pytest tests/fault/kill -q

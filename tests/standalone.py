@@ -58,6 +58,7 @@ class Cluster:
         command = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", master or self.master]
         command += ["--properties-file", str(PROJECT / "deploy" / "spark" / "cluster.conf")]
         command += ["--conf", "spark.driver.memory=1g", "--conf", "spark.executor.memory=1g"]
+        command += ["--conf", "spark.executor.cores=1", "--conf", "spark.cores.max=1"]
         command += ["--driver-java-options", QUIET, "--jars", ",".join(map(str, verified_jars()))]
         command += ["--py-files", str(PACKAGE)] if with_package else []
         command += [str(PROJECT / "jobs" / f"{job}.py"), *arguments]
@@ -114,6 +115,6 @@ def start_master(folder: Path) -> Daemon:
 
 
 def start_worker(folder: Path, master: str) -> Daemon:
-    arguments = ("--host", "127.0.0.1", "--cores", "2", "--memory", "2g", "--webui-port", "0")
+    arguments = ("--host", "127.0.0.1", "--cores", "4", "--memory", "4g", "--webui-port", "0")
     kind = "org.apache.spark.deploy.worker.Worker"
     return Daemon(folder / "worker.txt", _WORKER_IS_UP, (kind, *arguments, "--work-dir", str(folder / "work"), master))
