@@ -143,7 +143,7 @@ def corner(spark: SparkSession, folder: Path) -> Workspace:
 
 @cache
 def _empty_lake(spark: SparkSession) -> Path:
-    """Made once: to copy it takes a hundredth of the time."""
+    """Made once, and copied: to make all tables anew takes seconds."""
     folder = Path(tempfile.mkdtemp(prefix="empty-lake-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     create_tables(Lake(spark, str(folder), BRAND), ALL_TABLES)

@@ -28,6 +28,8 @@ FOR_A_HANDFUL = {
 }
 """Settings for a hundred rows, on which it takes longer to prepare a plan than to work it off."""
 CHAIN = ("ingest_events", "build_features", "decide", "release_sends")
+ENDED_BY_SIGTERM = 128 + signal.SIGTERM
+"""What a JVM ends with then."""
 GRACE = timedelta(minutes=30)
 BY_THE_WALL = ("ingested_at", "started_at", "released_at", "checked_at")
 """Columns that tell when something was done, by the clock of whoever did it."""
@@ -114,9 +116,11 @@ def test_four_jobs_on_a_cluster_leave_the_tables_that_a_run_in_one_process_leave
     finally:
         for job in jobs.values():
             job.send_signal(signal.SIGTERM)
+        for job in jobs.values():
             job.communicate(timeout=120)
 
-    # then every table holds what the run left
+    # then all ran until they were asked to end, and every table holds what the run left
+    assert [job.returncode for job in jobs.values()] == [ENDED_BY_SIGTERM] * 4
     found, expected = contents(by_jobs), contents(by_run)
     # what is checked after each batch of release depends on how many batches there were
     checks = [json.loads(one) for one in found.pop(RECONCILIATION.name)]
