@@ -8,9 +8,17 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from ceasefire.ids import hash64
-from ceasefire.release.last_check import flag_withheld, keep_due, news_since, withhold_in_shadow
+from ceasefire.release.last_check import (
+    first_ticks,
+    flag_withheld,
+    keep_open,
+    keep_waiting,
+    news_since,
+    withhold_in_shadow,
+)
 from ceasefire.release.queue import cleared, withheld
-from ceasefire.tables import CLOCK_TICKS, CONTACTS_VAULT, DECISIONS, EVENTS, SEND_QUEUE, WITHHELD_SENDS
+from ceasefire.storage.lake import rows_of
+from ceasefire.tables import CONTACTS_VAULT, DECISIONS, EVENTS, SEND_QUEUE, WITHHELD_SENDS
 from frames import assert_same_rows
 from scenario.windows import frame_of
 from unit.pipelines.shop import CLOSE, THROUGH_BATCH, campaign, decided, shop
@@ -84,8 +92,8 @@ def due_sends(
     spark: SparkSession, decisions: DataFrame, ticks: Sequence[datetime], now: datetime | None = None
 ) -> DataFrame:
     nothing_yet = frame_of(spark, SEND_QUEUE, []).select("send_id")
-    clock = frame_of(spark, CLOCK_TICKS, [{"tick_at": one} for one in ticks])
-    return keep_due(decisions, nothing_yet, clock, min(ticks), now).drop("is_handled")
+    slots = [row["slot_at"] for row in rows_of(decisions.select("treatment.slot_at").dropna())]
+    return keep_waiting(keep_open(decisions, nothing_yet, min(ticks)), first_ticks(slots, ticks, now))
 
 
 def assert_verdicts(flagged: DataFrame, expected: Sequence[tuple[str, str | None, str | None]]) -> None:
@@ -336,7 +344,7 @@ def test_in_shadow_mode_what_may_go_is_withheld_too_and_says_that_it_would_have_
 def test_nothing_is_due_before_its_slot_or_out_of_silence(spark: SparkSession) -> None:
     decisions = ledger(spark, {"peter": COAT_BUYER, "silent": {}})
 
-    assert due_sends(spark, decisions, [SLOT - timedelta(microseconds=1)]).isEmpty()
+    assert first_ticks([SLOT], [SLOT - timedelta(microseconds=1)], None) == {}
     assert_same_rows(due_sends(spark, decisions, [SLOT]), [("peter", CLOSE)], ["customer_id", "as_of"])
 
 

@@ -13,7 +13,9 @@ from pyspark.sql.types import DataType, DoubleType, FloatType, StringType, Times
 
 from ceasefire.cli.main import exit_code_of
 from ceasefire.events.verdicts import FUTURE_TOLERANCE
+from ceasefire.pipelines.clock import tick_rows
 from ceasefire.pipelines.quality import CHECKED_TABLES, check_window, each, held_windows
+from ceasefire.pipelines.release import release_at
 from ceasefire.pipelines.run import run
 from ceasefire.pipelines.summary import summaries
 from ceasefire.pipelines.workspace import Workspace
@@ -142,9 +144,14 @@ def test_a_failed_check_holds_the_release_of_its_window_and_nothing_else_until_t
     (summary,) = summaries(workspace, [FIRST_CLOSE])
     assert [one["unexpected_count"] for one in summary["unexpected"]] == [3]
 
-    # when it is checked again and all is well, then the next tick brings everything to where it belongs, once
+    # when it is checked again and all is well, then a replayed clock that closes the next window releases nothing
     assert {one["check_number"] for one in check_window(workspace, FIRST_CLOSE)} == {1}
     assert held_windows(workspace.lake) == []
+    closing = tick_rows([(SECOND_CLOSE, SECOND_CLOSE)], is_live=False)
+    assert release_at(workspace, spark.createDataFrame(closing), 99) is None
+    assert read_table(workspace.lake, SEND_QUEUE).isEmpty()
+
+    # but the next slot brings everything to where it belongs, once
     run(workspace, events, None, SECOND_CLOSE, lambda what: None)
     # what is decided later may differ: the first window's sends were still on their way then
     ids = [one["id"] for one in rows_of(sends_of(workspace, FIRST_CLOSE))]

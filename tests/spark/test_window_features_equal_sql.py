@@ -22,6 +22,7 @@ from ceasefire.storage.lake import Lake, create_tables, read_table, rows_of
 from ceasefire.tables import (
     CONTACTS_VAULT,
     CUSTOMER_HISTORY,
+    DECISION_RUNS,
     EVENTS,
     INGEST_BATCHES,
     QUARANTINED_EVENTS,
@@ -49,6 +50,7 @@ TABLES = (
     CUSTOMER_HISTORY,
     WINDOW_FEATURES,
     WINDOW_CLOSES,
+    DECISION_RUNS,
 )
 
 BRAND_FOLDER = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -20,7 +21,7 @@ from ceasefire.errors import CheckFailedError
 from ceasefire.ids import content_hash
 from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, PASS_SCHEMA, DecisionPass, listed_customers
 from ceasefire.pipelines.features import epoch_minutes
-from ceasefire.pipelines.memberships import membership_changes
+from ceasefire.pipelines.memberships import Changes, membership_changes
 from ceasefire.pipelines.models import models_in_use
 from ceasefire.pipelines.quality import check_window, is_checked
 from ceasefire.pipelines.settlement import (
@@ -38,12 +39,14 @@ from ceasefire.pipelines.workspace import BrandAtWork, Workspace, load_pinned_br
 from ceasefire.runtime.figures import Figures
 from ceasefire.scoring.chosen_uplifts import ModelInUse
 from ceasefire.storage.lake import (
+    Lake,
     append_once,
     follow_table,
     overwrite,
     read_table,
     rows_of,
     table_version,
+    together,
 )
 from ceasefire.tables import (
     DECISION_RUNS,
@@ -117,7 +120,9 @@ def decide_window(workspace: Workspace, close: dict[str, Any]) -> dict[str, Any]
     if run and not read_table(lake, DECISIONS).where(here).isEmpty():
         return None
     pins = _pins(workspace, run)
-    window, passed = _candidates(workspace, close, pins)
+    (window, passed), before = together(
+        (lambda: _candidates(workspace, close, pins), read_table(lake, SEGMENT_MEMBERSHIPS).toArrow)
+    )
     policy = pins.at_work.brand.settings.policy.default
     settled = {one: settle_window(window, one) for one in Policy}
     run_id = content_hash(f"{lake.brand}|{window_end.isoformat()}")[:32]
@@ -143,8 +148,13 @@ def decide_window(workspace: Workspace, close: dict[str, Any]) -> dict[str, Any]
         "capacity_used": list(capacity_used(window, settlement).items()),
     }
     number = epoch_minutes(window_end)
-    append_once(lake, DECISION_RUNS, _one_row(row), "decide", number)
-    _write_memberships(workspace, pins.at_work, passed, window_end)
+    _, changes = together(
+        (
+            lambda: append_once(lake, DECISION_RUNS, _one_row(row), "decide", number),
+            lambda: membership_changes(workspace, pins.at_work, before, passed, window_end),
+        )
+    )
+    _write_memberships(lake, before, changes, window_end)
     append_once(lake, DECISIONS, decisions, "decide", number)
     return row
 
@@ -155,8 +165,14 @@ def _one_row(row: dict[str, Any]) -> pa.Table:
 
 def _pins(workspace: Workspace, run: list[dict[str, Any]]) -> Pins:
     if not run:
-        ledger, withheld = (table_version(workspace.lake, one) for one in (DECISIONS, WITHHELD_SENDS))
-        return Pins(workspace.at_work, ledger, withheld, models_in_use(workspace, workspace.brand, None))
+        ledger, withheld, models = together(
+            (
+                partial(table_version, workspace.lake, DECISIONS),
+                partial(table_version, workspace.lake, WITHHELD_SENDS),
+                partial(models_in_use, workspace, workspace.brand, None),
+            )
+        )
+        return Pins(workspace.at_work, ledger, withheld, models)
     pinned = run[0]
     at_work = workspace.at_work
     if pinned["bundle_hash"] != at_work.brand.bundle.hash:
@@ -203,13 +219,9 @@ def _reach(brand: Brand) -> timedelta:
     return max(timedelta(days=366), timedelta(microseconds=max(spans, default=0))) + SLACK
 
 
-def _write_memberships(workspace: Workspace, at_work: BrandAtWork, passed: pa.Table, window_end: datetime) -> None:
-    lake = workspace.lake
-    before = read_table(lake, SEGMENT_MEMBERSHIPS).toArrow()
+def _write_memberships(lake: Lake, before: pa.Table, changes: Changes, window_end: datetime) -> None:
     if before.num_rows and before["window_end"][0].as_py() >= window_end:
         return
-    changes = membership_changes(workspace, at_work, before, passed, window_end)
     if changes.transitions.num_rows:
-        number = epoch_minutes(window_end)
-        append_once(lake, MEMBERSHIP_TRANSITIONS, changes.transitions, "decide", number)
+        append_once(lake, MEMBERSHIP_TRANSITIONS, changes.transitions, "decide", epoch_minutes(window_end))
     overwrite(lake, SEGMENT_MEMBERSHIPS, changes.memberships)

@@ -73,15 +73,16 @@ def close_window(workspace: Workspace, window_end: datetime) -> None:
         UsageError: the window is older than the newest closed one, and was never closed.
     """
     lake = workspace.lake
-    closed, arrived, folded = together(
+    closed, (arrived,), (folded,), (decided,) = together(
         [
             lambda: rows_of(read_table(lake, WINDOW_CLOSES).select("window_end")),
             lambda: rows_of(read_table(lake, EVENTS).agg(F.max("ingest_batch").alias("newest"))),
             lambda: rows_of(read_table(lake, CUSTOMER_HISTORY).agg(F.max("through_batch").alias("newest"))),
+            lambda: rows_of(read_table(lake, DECISION_RUNS).agg(F.max("window_end").alias("newest"))),
         ]
     )
     closes = sorted(row["window_end"] for row in closed)
-    through_batch, folded_through = (-1 if one[0]["newest"] is None else one[0]["newest"] for one in (arrived, folded))
+    through_batch, folded_through = (-1 if one["newest"] is None else one["newest"] for one in (arrived, folded))
     if window_end in closes:
         return
     if closes and window_end < closes[-1]:
@@ -94,7 +95,7 @@ def close_window(workspace: Workspace, window_end: datetime) -> None:
     rows = histories_for(workspace.programs, histories).mapInArrow(
         features_as_of(workspace.programs, window_end), from_arrow_schema(workspace.programs.window_schema)
     )
-    replace_where(lake, table, rows, _replaced(lake, window_end, closes))
+    replace_where(lake, table, rows, _replaced(window_end, closes, decided["newest"]))
     (counted,) = rows_of(
         read_table(lake, WINDOW_FEATURES)
         .where(F.col("window_end") == F.lit(window_end))
@@ -211,16 +212,12 @@ def _tail_is_large(lake: Lake, folded_through: int, through_batch: int) -> bool:
     return bool(grown["tail"] > FOLD_AT_SHARE * grown["all"])
 
 
-def _replaced(lake: Lake, window_end: datetime, closes: list[datetime]) -> str:
+def _replaced(window_end: datetime, closes: list[datetime], decided: datetime | None) -> str:
     """Our own predicate: this close, and closes older than the kept ones that decide has behind it."""
     this_close = f"window_end = {_timestamp(window_end)}"
-    if len(closes) < KEPT_CLOSES:
+    if len(closes) < KEPT_CLOSES or decided is None:
         return this_close
-    (decided,) = rows_of(read_table(lake, DECISION_RUNS).agg(F.max("window_end").alias("newest")))
-    if decided["newest"] is None:
-        return this_close
-    oldest_kept = min(closes[-(KEPT_CLOSES - 1)], decided["newest"])
-    return f"{this_close} OR window_end < {_timestamp(oldest_kept)}"
+    return f"{this_close} OR window_end < {_timestamp(min(closes[-(KEPT_CLOSES - 1)], decided))}"
 
 
 def _timestamp(instant: datetime) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -23,7 +24,14 @@ from ceasefire.quality.identities import (
     release_counts,
     release_identities,
 )
-from ceasefire.release.last_check import flag_withheld, keep_due, news_since, withhold_in_shadow
+from ceasefire.release.last_check import (
+    first_ticks,
+    flag_withheld,
+    keep_open,
+    keep_waiting,
+    news_since,
+    withhold_in_shadow,
+)
 from ceasefire.release.queue import cleared, withheld
 from ceasefire.runtime.figures import Figures
 from ceasefire.storage.lake import Lake, append_batch, follow_table, read_table, rows_of, together
@@ -46,14 +54,18 @@ def start_release(workspace: Workspace, once: bool) -> Follower:
     """Follow the clock. The batch only says when; what is due is worked out from the tables."""
 
     # Heals a mirror that a crash left behind its queue.
-    write_mirror(workspace.lake, read_table(workspace.lake, SEND_QUEUE), workspace.brand.settings.channels)
+    _mirror(workspace)
     return start_follower(workspace, follow_table(workspace.lake, CLOCK_TICKS), "release_sends", release_at, once)
 
 
 def release_at(workspace: Workspace, ticks: DataFrame, batch_id: int) -> Figures | None:
-    """Release what is due at a batch of ticks, as `release_due`."""
+    """Release what is due at a batch of ticks, as `release_due`.
+
+    A clock that is replayed ticks at every slot for its own sake: the ticks that make a window due release nothing.
+    """
+    may_release = F.col("is_live") | F.col("window_end").isNull()
     newest = F.max(F.when(F.col("is_live"), F.col("tick_at")))
-    (span,) = rows_of(ticks.agg(F.min("tick_at").alias("since"), newest.alias("now")))
+    (span,) = rows_of(ticks.where(may_release).agg(F.min("tick_at").alias("since"), newest.alias("now")))
     if span["since"] is None:
         return None  # the creation of the table is a batch too
     return release_due(workspace, span["since"], span["now"], batch_id)
@@ -76,40 +88,74 @@ def release_due(workspace: Workspace, since: datetime, now: datetime | None, bat
         CheckFailedError: an identity is broken. If it is one of what came before, nothing is released.
     """
     lake = workspace.lake
-    due = _due(lake, since, now).localCheckpoint(eager=True)
-    waiting = due.where(~F.col("is_handled")).drop("is_handled")
-    (work,) = rows_of(
-        due.agg(
-            F.count("*").alias("count"),
-            F.count_if(~F.col("is_handled")).alias("waiting"),
-            F.min("as_of").alias("since"),
-            F.min(F.when(~F.col("is_handled"), F.col("as_of"))).alias("waiting_since"),
-            F.max("tick_at").alias("now"),
+    open_sends, ticks, held = together(
+        (
+            lambda: _open_sends(lake, since),
+            lambda: rows_of(read_table(lake, CLOCK_TICKS).select("tick_at")),
+            lambda: held_windows(lake),
         )
     )
-    if not work["count"]:
+    if held:
+        open_sends = open_sends.where(~F.col("as_of").isin(held))
+    slots = rows_of(open_sends.select("as_of", "slot_at", "is_handled").distinct())
+    groups = _due_groups(slots, [one["tick_at"] for one in ticks], since, now)
+    if not groups:
         return None
-    before = _identities_before(lake, work["since"])
+    earliest, checked_at = min(one["as_of"] for one in groups), max(one["tick_at"] for one in groups)
+    judged_at = {one["slot_at"]: one["tick_at"] for one in groups}
+    before, flagged = together(
+        (lambda: _identities_before(lake, earliest), lambda: _judged(workspace, keep_waiting(open_sends, judged_at)))
+    )
     if not all(one.holds for one in before):
         # Nothing leaves while what came before does not add up; the rows say so, and the next start tries again.
-        _record(lake, before, work["now"], "refused", batch_id)
+        _record(lake, before, checked_at, "refused", batch_id)
         _refuse_broken(before)
-    figures = _release(workspace, waiting, work["waiting_since"], batch_id) if work["waiting"] else None
-    after = _identities_after(lake, work["since"])
-    _record(lake, [*before, *after], work["now"], "release", batch_id)
+    fates = _release(lake, flagged, batch_id)
+    after, _ = together((lambda: _identities_after(lake, earliest), lambda: _mirror(workspace)))
+    _record(lake, [*before, *after], checked_at, "release", batch_id)
     _refuse_broken(after)
-    return figures
+    waited_since = [one["as_of"] for one in groups if not one["is_handled"]]
+    return Figures((workspace.clock.now() - min(waited_since)).total_seconds(), fates) if waited_since else None
 
 
-def _release(workspace: Workspace, waiting: DataFrame, waiting_since: datetime, batch_id: int) -> Figures:
+def _open_sends(lake: Lake, since: datetime) -> DataFrame:
+    """As `keep_open`; kept, since what it reads is about to be appended to."""
+    handled = read_table(lake, SEND_QUEUE).select("send_id").union(read_table(lake, WITHHELD_SENDS).select("send_id"))
+    return keep_open(read_table(lake, DECISIONS), handled, since).localCheckpoint(eager=True)
+
+
+def _due_groups(
+    slots: list[dict[str, Any]], ticks: list[datetime], since: datetime, now: datetime | None
+) -> list[dict[str, Any]]:
+    """What the batch is about: the slots reached, by window, of sends that wait and of those that it judged before.
+
+    Args:
+        slots: as_of, slot_at and is_handled of open sends.
+        ticks: all so far.
+        since: the first tick of the batch.
+        now: its newest tick if that shows the present.
+
+    Returns:
+        The same, with tick_at, when their sends are judged.
+    """
+    judged_at = first_ticks((one["slot_at"] for one in slots), ticks, now)
+    reached = [one | {"tick_at": judged_at[one["slot_at"]]} for one in slots if one["slot_at"] in judged_at]
+    return [one for one in reached if not one["is_handled"] or one["tick_at"] >= since]
+
+
+def _judged(workspace: Workspace, waiting: DataFrame) -> DataFrame:
+    """The sends with their verdicts; kept, so that both writes see the same ones and neither sees the other's rows."""
     lake, settings = workspace.lake, workspace.brand.settings
     kinds = {channel: settings.address_kind(channel) for channel in settings.channels}
     news, vault = news_since(waiting, read_table(lake, EVENTS)), read_table(lake, CONTACTS_VAULT)
-    # Kept, so that both writes see the same verdicts and neither sees the other's rows.
     verdicts = flag_withheld(waiting, news, vault, kinds)
     if settings.release.mode == "shadow":
         verdicts = withhold_in_shadow(verdicts)
-    flagged = verdicts.localCheckpoint(eager=True)
+    return verdicts.localCheckpoint(eager=True)
+
+
+def _release(lake: Lake, flagged: DataFrame, batch_id: int) -> dict[str, dict[str, int]]:
+    """Write what goes and what does not; how many, by channel and by reason."""
     stopped, queued = _fates(flagged)
     writes: list[Callable[[], None]] = []
     if stopped:
@@ -117,9 +163,11 @@ def _release(workspace: Workspace, waiting: DataFrame, waiting_since: datetime, 
     if queued:
         writes.append(lambda: append_batch(lake, SEND_QUEUE, cleared(flagged), "release", batch_id))
     together(writes)
-    write_mirror(lake, read_table(lake, SEND_QUEUE), settings.channels)
-    lag = (workspace.clock.now() - waiting_since).total_seconds()
-    return Figures(lag, {"queued": queued, "withheld": stopped})
+    return {"queued": queued, "withheld": stopped}
+
+
+def _mirror(workspace: Workspace) -> None:
+    write_mirror(workspace.lake, read_table(workspace.lake, SEND_QUEUE), workspace.brand.settings.channels)
 
 
 def _fates(flagged: DataFrame) -> tuple[dict[str, int], dict[str, int]]:
@@ -134,17 +182,8 @@ def _fates(flagged: DataFrame) -> tuple[dict[str, int], dict[str, int]]:
     return stopped, {one["channel"]: one["count"] for one in groups if one["withheld_reason"] is None}
 
 
-def _due(lake: Lake, since: datetime, now: datetime | None) -> DataFrame:
-    handled = read_table(lake, SEND_QUEUE).select("send_id").union(read_table(lake, WITHHELD_SENDS).select("send_id"))
-    decisions = read_table(lake, DECISIONS)
-    held = held_windows(lake)
-    if held:
-        decisions = decisions.where(~F.col("window_end").isin(held))
-    return keep_due(decisions, handled, read_table(lake, CLOCK_TICKS), since, now)
-
-
 def _identities_before(lake: Lake, since: datetime) -> list[Identity]:
-    intake, ledger = together([lambda: _intake_identities(lake), lambda: _ledger_identities(lake, since)])
+    intake, ledger = together((lambda: _intake_identities(lake), lambda: _ledger_identities(lake, since)))
     return [*intake, *ledger]
 
 
@@ -164,10 +203,10 @@ def _ledger_identities(lake: Lake, since: datetime) -> list[Identity]:
 def _identities_after(lake: Lake, since: datetime) -> list[Identity]:
     decisions, queue, stopped = (read_table(lake, one) for one in (DECISIONS, SEND_QUEUE, WITHHELD_SENDS))
     counts, erased = together(
-        [
+        (
             lambda: rows_of(release_counts(decisions, queue, stopped, since)),
             lambda: rows_of(queued_after_erasure(queue, read_table(lake, EVENTS), since)),
-        ]
+        )
     )
     return release_identities(counts[0], len(erased))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from pyspark.sql import Column, DataFrame, Window
@@ -23,23 +24,18 @@ LONGEST_TICK_GAP = timedelta(days=2)
 """How far before a tick the slots that it is the first to reach can lie; longer gaps only repeat no identities."""
 
 
-def keep_due(
-    decisions: DataFrame, handled: DataFrame, ticks: DataFrame, since: datetime, now: datetime | None
-) -> DataFrame:
-    """The decided sends whose slot has come and of which nothing has become yet, and those judged since an instant.
+def keep_open(decisions: DataFrame, handled: DataFrame, since: datetime) -> DataFrame:
+    """The decided sends of which nothing has become yet, and those whose slot may have been reached since an instant.
 
     Args:
         decisions: rows of the ledger.
         handled: send_id of every send that is queued or withheld, each once.
-        ticks: tick_at of every tick so far.
         since: the first tick that is worked off; a send judged there is kept though it is handled already, so that
             a repeated batch is about the same sends.
-        now: the newest tick of a clock that shows the present, or None. A send that such a clock finds late is judged
-            as of now: whoever opted out after its slot must not hear from us.
 
     Returns:
-        One row for each such send: decision_id, customer_id, as_of, through_batch, the columns of the treatment,
-        is_handled, and tick_at, when it is judged: at the first tick at or after its slot, or now if that is later.
+        One row for each such send: decision_id, customer_id, as_of, through_batch, the columns of the treatment, and
+        is_handled.
     """
     sends = decisions.where(F.col("outcome") == "send").select(
         "decision_id", "customer_id", F.col("window_end").alias("as_of"), "through_batch", "treatment.*"
@@ -49,22 +45,49 @@ def keep_due(
         "is_handled", F.coalesce("is_handled", F.lit(False))
     )
     # A handled send of an earlier slot was judged before this tick: ticks come at every slot, or more often.
-    open_now = marked.where(~F.col("is_handled") | (F.col("slot_at") > F.lit(since - LONGEST_TICK_GAP)))
-    # Slots are whole hours, so there are few of them, however many sends and ticks there are.
-    slots = open_now.select("slot_at").distinct()
-    reached = slots.join(F.broadcast(ticks.select("tick_at")), on=F.col("tick_at") >= F.col("slot_at"), how="inner")
-    # The greatest of an instant and nothing is the instant.
-    judged_at = F.greatest(F.min("tick_at"), F.lit(now).cast("timestamp"))
-    first_tick = reached.groupBy("slot_at").agg(judged_at.alias("tick_at"))
-    due = open_now.join(F.broadcast(first_tick), on="slot_at", how="inner")
-    return due.where(~F.col("is_handled") | (F.col("tick_at") >= F.lit(since)))
+    return marked.where(~F.col("is_handled") | (F.col("slot_at") > F.lit(since - LONGEST_TICK_GAP)))
+
+
+def first_ticks(slots: Iterable[datetime], ticks: Iterable[datetime], now: datetime | None) -> dict[datetime, datetime]:
+    """When the sends of each slot are judged: at the first tick at or after it, or now if that is later.
+
+    Slots are whole hours, so there are few of them, however many sends there are.
+
+    Args:
+        slots: of sends.
+        ticks: every tick so far that one of them may have been reached by.
+        now: the newest tick of a clock that shows the present, or None. A send that such a clock finds late is judged
+            as of now: whoever opted out after its slot must not hear from us.
+
+    Returns:
+        By slot; those that no tick has reached are left out.
+    """
+    in_order = sorted(ticks)
+    places = {slot: bisect_left(in_order, slot) for slot in slots}
+    firsts = {slot: in_order[place] for slot, place in places.items() if place < len(in_order)}
+    return firsts if now is None else {slot: max(tick, now) for slot, tick in firsts.items()}
+
+
+def keep_waiting(open_sends: DataFrame, judged_at: Mapping[datetime, datetime]) -> DataFrame:
+    """The sends whose slot has come and of which nothing has become.
+
+    Args:
+        open_sends: `keep_open`.
+        judged_at: `first_ticks` of their slots, one at least.
+
+    Returns:
+        The columns of open_sends but is_handled, and tick_at, when the send is judged.
+    """
+    ticks = F.create_map(*(F.lit(instant) for pair in judged_at.items() for instant in pair))
+    reached = open_sends.where(~F.col("is_handled")).withColumn("tick_at", ticks[F.col("slot_at")])
+    return reached.where(F.col("tick_at").isNotNull()).drop("is_handled")
 
 
 def news_since(due: DataFrame, events: DataFrame) -> DataFrame:
     """The events that each due send has to be checked against, joined to it.
 
     Args:
-        due: `keep_due`.
+        due: `keep_waiting`.
         events: rows of the log.
 
     Returns:
@@ -93,7 +116,7 @@ def flag_withheld(due: DataFrame, news: DataFrame, vault: DataFrame, address_kin
     """Say of each due send whether something forbids it, and what.
 
     Args:
-        due: `keep_due`.
+        due: `keep_waiting`.
         news: `news_since`.
         vault: contacts.
         address_kinds: vault column of each channel's address.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import pyarrow as pa
 from delta.tables import DeltaTable as StoredTable
@@ -21,6 +21,8 @@ from ceasefire.tables import DeltaTable, conform
 PARALLEL_TASKS = 4
 BATCHES_PER_EPOCH = 1 << 32
 Result = TypeVar("Result")
+Other = TypeVar("Other")
+Third = TypeVar("Third")
 
 
 @dataclass(frozen=True)
@@ -198,10 +200,24 @@ def merge_rows(lake: Lake, table: DeltaTable, rows: DataFrame, is_newer: Column,
     lake.observe(Write(table.name, done=True))
 
 
-def together(tasks: Sequence[Callable[[], Result]]) -> list[Result]:
+@overload
+def together(tasks: tuple[Callable[[], Result], Callable[[], Other]]) -> tuple[Result, Other]: ...
+
+
+@overload
+def together(
+    tasks: tuple[Callable[[], Result], Callable[[], Other], Callable[[], Third]],
+) -> tuple[Result, Other, Third]: ...
+
+
+@overload
+def together(tasks: list[Callable[[], Result]]) -> tuple[Result, ...]: ...
+
+
+def together(tasks: Iterable[Callable[[], Any]]) -> tuple[Any, ...]:
     """Do independent reads or writes at the same time: on small data a query or a commit waits more than it works."""
     with ThreadPoolExecutor(PARALLEL_TASKS) as pool:
-        return [future.result() for future in [pool.submit(task) for task in tasks]]
+        return tuple(future.result() for future in [pool.submit(task) for task in tasks])
 
 
 def _create(lake: Lake, table: DeltaTable) -> None:
