@@ -103,19 +103,26 @@ def release_due(workspace: Workspace, since: datetime, now: datetime | None, bat
         return None
     earliest, checked_at = min(one["as_of"] for one in groups), max(one["tick_at"] for one in groups)
     judged_at = {one["slot_at"]: one["tick_at"] for one in groups}
+    waited_since = [one["as_of"] for one in groups if not one["is_handled"]]
     before, flagged = together(
-        (lambda: _identities_before(lake, earliest), lambda: _judged(workspace, keep_waiting(open_sends, judged_at)))
+        (
+            lambda: _identities_before(lake, earliest),
+            # To look for news about nobody takes as long as about everybody.
+            lambda: _judged(workspace, keep_waiting(open_sends, judged_at)) if waited_since else None,
+        )
     )
     if not all(one.holds for one in before):
         # Nothing leaves while what came before does not add up; the rows say so, and the next start tries again.
         _record(lake, before, checked_at, "refused", batch_id)
         _refuse_broken(before)
-    fates = _release(lake, flagged, batch_id)
-    after, _ = together((lambda: _identities_after(lake, earliest), lambda: _mirror(workspace)))
+    figures = None
+    if flagged is not None:
+        fates = _release(lake, flagged, batch_id)
+        figures = Figures((workspace.clock.now() - min(waited_since)).total_seconds(), fates)
+    after, _ = together((lambda: _identities_after(lake, earliest), lambda: _mirror(workspace) if figures else None))
     _record(lake, [*before, *after], checked_at, "release", batch_id)
     _refuse_broken(after)
-    waited_since = [one["as_of"] for one in groups if not one["is_handled"]]
-    return Figures((workspace.clock.now() - min(waited_since)).total_seconds(), fates) if waited_since else None
+    return figures
 
 
 def _open_sends(lake: Lake, since: datetime) -> DataFrame:

@@ -49,6 +49,8 @@ _LOCAL = {
     "spark.driver.memory": "1500m",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
+    # What an execution means to do is put into words for a page that nobody serves: in the fewest.
+    "spark.sql.ui.explainMode": "simple",
     # Of a small table, every task is overhead, and a stateful checkpoint freezes the first number for ever.
     "spark.sql.shuffle.partitions": "2",
     "spark.databricks.delta.snapshotPartitions": "2",
