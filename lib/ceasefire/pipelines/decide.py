@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -167,9 +166,9 @@ def _pins(workspace: Workspace, run: list[dict[str, Any]]) -> Pins:
     if not run:
         ledger, withheld, models = together(
             (
-                partial(table_version, workspace.lake, DECISIONS),
-                partial(table_version, workspace.lake, WITHHELD_SENDS),
-                partial(models_in_use, workspace, workspace.brand, None),
+                lambda: table_version(workspace.lake, DECISIONS),
+                lambda: table_version(workspace.lake, WITHHELD_SENDS),
+                lambda: models_in_use(workspace, workspace.brand, None),
             )
         )
         return Pins(workspace.at_work, ledger, withheld, models)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -98,12 +97,13 @@ def release_due(workspace: Workspace, since: datetime, now: datetime | None, bat
     if held:
         open_sends = open_sends.where(~F.col("as_of").isin(held))
     slots = rows_of(open_sends.select("as_of", "slot_at", "is_handled").distinct())
-    groups = _due_groups(slots, [one["tick_at"] for one in ticks], since, now)
-    if not groups:
+    judged_at = first_ticks((one["slot_at"] for one in slots), (one["tick_at"] for one in ticks), now)
+    reached = [one for one in slots if one["slot_at"] in judged_at]
+    due = [one for one in reached if not one["is_handled"] or judged_at[one["slot_at"]] >= since]
+    if not due:
         return None
-    earliest, checked_at = min(one["as_of"] for one in groups), max(one["tick_at"] for one in groups)
-    judged_at = {one["slot_at"]: one["tick_at"] for one in groups}
-    waited_since = [one["as_of"] for one in groups if not one["is_handled"]]
+    earliest, checked_at = min(one["as_of"] for one in due), max(judged_at[one["slot_at"]] for one in due)
+    waited_since = [one["as_of"] for one in due if not one["is_handled"]]
     before, flagged = together(
         (
             lambda: _identities_before(lake, earliest),
@@ -129,25 +129,6 @@ def _open_sends(lake: Lake, since: datetime) -> DataFrame:
     """As `keep_open`; kept, since what it reads is about to be appended to."""
     handled = read_table(lake, SEND_QUEUE).select("send_id").union(read_table(lake, WITHHELD_SENDS).select("send_id"))
     return keep_open(read_table(lake, DECISIONS), handled, since).localCheckpoint(eager=True)
-
-
-def _due_groups(
-    slots: list[dict[str, Any]], ticks: list[datetime], since: datetime, now: datetime | None
-) -> list[dict[str, Any]]:
-    """What the batch is about: the slots reached, by window, of sends that wait and of those that it judged before.
-
-    Args:
-        slots: as_of, slot_at and is_handled of open sends.
-        ticks: all so far.
-        since: the first tick of the batch.
-        now: its newest tick if that shows the present.
-
-    Returns:
-        The same, with tick_at, when their sends are judged.
-    """
-    judged_at = first_ticks((one["slot_at"] for one in slots), ticks, now)
-    reached = [one | {"tick_at": judged_at[one["slot_at"]]} for one in slots if one["slot_at"] in judged_at]
-    return [one for one in reached if not one["is_handled"] or one["tick_at"] >= since]
 
 
 def _judged(workspace: Workspace, waiting: DataFrame) -> DataFrame:

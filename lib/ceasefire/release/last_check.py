@@ -73,13 +73,14 @@ def keep_waiting(open_sends: DataFrame, judged_at: Mapping[datetime, datetime]) 
 
     Args:
         open_sends: `keep_open`.
-        judged_at: `first_ticks` of their slots, one at least.
+        judged_at: `first_ticks` of their slots.
 
     Returns:
         The columns of open_sends but is_handled, and tick_at, when the send is judged.
     """
-    ticks = F.create_map(*(F.lit(instant) for pair in judged_at.items() for instant in pair))
-    reached = open_sends.where(~F.col("is_handled")).withColumn("tick_at", ticks[F.col("slot_at")])
+    ticks = (F.when(F.col("slot_at") == F.lit(slot), F.lit(tick)) for slot, tick in judged_at.items())
+    tick_at = F.coalesce(*ticks, F.lit(None).cast("timestamp"))
+    reached = open_sends.where(~F.col("is_handled")).withColumn("tick_at", tick_at)
     return reached.where(F.col("tick_at").isNotNull()).drop("is_handled")
 
 
