@@ -71,6 +71,7 @@ def close_window(workspace: Workspace, window_end: datetime) -> None:
 
     Raises:
         UsageError: the window is older than the newest closed one, and was never closed.
+        What the wait for its turn raises.
     """
     lake = workspace.lake
     closed, (arrived,), (folded,), (decided,) = together(
@@ -112,6 +113,7 @@ def close_window(workspace: Workspace, window_end: datetime) -> None:
         "mean_order_minor": [counted["spend"] / counted["orders"] if counted["orders"] else None],
     }
     rows_of_close = pa.table(close, schema=WINDOW_CLOSES.arrow_schema)
+    workspace.await_turn()
     append_once(lake, WINDOW_CLOSES, rows_of_close, "close", epoch_minutes(window_end))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -40,6 +41,7 @@ BROADCAST_HASHES = 2_000_000
 BROADCAST_ROWS = 200_000
 """Up to so many rejected rows, they go to where the batch lies, and the batch is not shuffled."""
 
+_LOGS = (EVENTS, QUARANTINED_EVENTS)
 _LINE = StructType([StructField("value", StringType())])
 
 
@@ -78,23 +80,25 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
         CheckFailedError: the rows that arrived are not those that were written.
     """
     lake = workspace.lake
-    # Parsed once and kept: a cached frame that reads the table it is then appended to comes back empty.
+    # Parsed once and kept: a cached frame that reads the table it is then appended to comes back empty. What is kept
+    # is worked out by the first query that reads it, which reads all of it: each query has its own price.
     parsed = lines.mapInArrow(parse_lines(workspace.at_work.contract), PARSED_SCHEMA)
-    parsed = parsed.withColumn(ROW_ID, F.monotonically_increasing_id()).localCheckpoint(eager=True)
-    keys = batch_keys(parsed).localCheckpoint(eager=True)
+    parsed = parsed.withColumn(ROW_ID, F.monotonically_increasing_id()).localCheckpoint(eager=False)
+    keys = batch_keys(parsed).localCheckpoint(eager=False)
     has_happened = F.col("last_at") <= F.lit(workspace.clock.now())
-    (counted,) = rows_of(
-        keys.agg(
-            F.sum("row_count").alias("rows"),
-            F.sum(F.when(F.col("key_hash").isNotNull(), F.col("row_count"))).alias("well_formed"),
-            F.max(F.when(has_happened, F.col("last_at"))).alias("newest"),
-        )
+    counts = keys.agg(
+        F.sum("row_count").alias("rows"),
+        F.sum(F.when(F.col("key_hash").isNotNull(), F.col("row_count"))).alias("well_formed"),
+        F.max(F.when(has_happened, F.col("last_at"))).alias("newest"),
+    )
+    batch_number = lake.batch_number(batch_id)
+    (counted,), pins, newest_close = together(
+        (partial(rows_of, counts), lambda: _pins(lake, batch_number), lambda: _newest_close(lake))
     )
     row_count = counted["rows"]
     if row_count is None:
         return None
-    batch_number = lake.batch_number(batch_id)
-    ingested_at, late_before = _batch_clock(workspace, batch_number, batch_id, row_count)
+    ingested_at, late_before = _batch_clock(workspace, pins, newest_close, batch_id, row_count)
     judged, rejected_count = _judged(lake, parsed, keys, row_count, batch_number, ingested_at, late_before)
     event_count = (counted["well_formed"] or 0) - rejected_count
     events = keep_events(judged, batch_number, ingested_at)
@@ -129,22 +133,31 @@ def _follow_files(spark: SparkSession, source: str) -> DataFrame:
     )
 
 
+def _pins(lake: Lake, batch_number: int) -> list[dict[str, Any]]:
+    """What was pinned when this batch was first seen, if it was."""
+    return rows_of(read_table(lake, INGEST_BATCHES).where(F.col("ingest_batch") == batch_number))
+
+
+def _newest_close(lake: Lake) -> datetime | None:
+    (newest,) = rows_of(read_table(lake, WINDOW_CLOSES).agg(F.max("window_end").alias("window_end")))
+    close: datetime | None = newest["window_end"]
+    return close
+
+
 def _batch_clock(
-    workspace: Workspace, batch_number: int, batch_id: int, row_count: int
+    workspace: Workspace, pins: list[dict[str, Any]], newest_close: datetime | None, batch_id: int, row_count: int
 ) -> tuple[datetime, datetime | None]:
     """When the batch was first seen, and what was too late then: written before anything that rests on it."""
     lake = workspace.lake
-    pinned = read_table(lake, INGEST_BATCHES).where(F.col("ingest_batch") == batch_number)
-    closes = read_table(lake, WINDOW_CLOSES).agg(F.max("window_end").alias("window_end"))
-    known, (newest,) = together([partial(rows_of, pinned), partial(rows_of, closes)])
-    if known and known[0]["row_count"] != row_count:
+    batch_number = lake.batch_number(batch_id)
+    if pins and pins[0]["row_count"] != row_count:
         raise CheckFailedError(
             f"ingest batch {batch_number} was seen before with other rows; "
             f"its checkpoint does not belong to the tables in {lake.path()}"
         )
-    if known:
-        return known[0]["ingested_at"], known[0]["late_before"]
-    ingested_at, newest_close = workspace.clock.now(), newest["window_end"]
+    if pins:
+        return pins[0]["ingested_at"], pins[0]["late_before"]
+    ingested_at = workspace.clock.now()
     late_before = None if newest_close is None else newest_close - _horizon(workspace)
     pin = {"ingested_at": ingested_at, "late_before": late_before, "ingest_batch": batch_number, "row_count": row_count}
     rows = pa.Table.from_pylist([pin], schema=INGEST_BATCHES.arrow_schema)
@@ -171,14 +184,14 @@ def _judged(
         return _spread(hashes, row_count, BROADCAST_HASHES)
 
     log = read_table(lake, EVENTS).where(F.col("ingest_batch") != batch_number)
-    known = known_keys(log, keys, spread).localCheckpoint(eager=True)
+    known = known_keys(log, keys, spread).localCheckpoint(eager=False)
     doubtful = doubtful_keys(keys, known, ingested_at, late_before)
-    if doubtful.isEmpty():
+    if doubtful.count() == 0:
         return parsed, 0
     suspects = keep_suspects(parsed, spread(doubtful))
     verdicts = annotate_verdicts(suspects, known, ingested_at, late_before)
     # Kept as the known keys are: what it reads is about to be appended to.
-    rejected = verdicts.where(~is_event()).localCheckpoint(eager=True)
+    rejected = verdicts.where(~is_event()).localCheckpoint(eager=False)
     rejected_count = rejected.count()
     return with_verdicts(parsed, _spread(rejected, rejected_count, BROADCAST_ROWS)), rejected_count
 
@@ -188,7 +201,7 @@ def _spread(frame: DataFrame, row_count: int, most: int) -> DataFrame:
 
 
 def _write_contacts(lake: Lake, judged: DataFrame, batch_id: int) -> None:
-    news = keep_news(contacts(judged), read_table(lake, CONTACTS_VAULT)).localCheckpoint(eager=True)
+    news = keep_news(contacts(judged), read_table(lake, CONTACTS_VAULT)).localCheckpoint(eager=False)
     (found,) = rows_of(news.agg(F.count("*").alias("news"), F.count_if(IS_STRANGER).alias("strangers")))
     rows = news.drop(IS_STRANGER)
     if found["strangers"] < found["news"]:
@@ -200,7 +213,8 @@ def _write_contacts(lake: Lake, judged: DataFrame, batch_id: int) -> None:
 
 def _check_counts(lake: Lake, batch_number: int, row_count: int) -> None:
     mine = F.col("ingest_batch") == batch_number
-    written = sum(together([read_table(lake, one).where(mine).count for one in (EVENTS, QUARANTINED_EVENTS)]))
+    events, quarantined = (read_table(lake, one).where(mine).select("ingest_batch") for one in _LOGS)
+    written = events.union(quarantined).count()
     if written != row_count:
         raise CheckFailedError(
             f"ingest batch {batch_number}: {row_count} rows came in, {written} stand in {EVENTS.name} and "

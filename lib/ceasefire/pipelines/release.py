@@ -48,6 +48,9 @@ from ceasefire.tables import (
     WITHHELD_SENDS,
 )
 
+Fates = dict[str, dict[str, int]]
+"""How many of the judged sends are queued, by channel, and withheld, by reason."""
+
 
 def start_release(workspace: Workspace, once: bool) -> Follower:
     """Follow the clock. The batch only says when; what is due is worked out from the tables."""
@@ -104,7 +107,7 @@ def release_due(workspace: Workspace, since: datetime, now: datetime | None, bat
         return None
     earliest, checked_at = min(one["as_of"] for one in due), max(judged_at[one["slot_at"]] for one in due)
     waited_since = [one["as_of"] for one in due if not one["is_handled"]]
-    before, flagged = together(
+    before, judged = together(
         (
             lambda: _identities_before(lake, earliest),
             # To look for news about nobody takes as long as about everybody.
@@ -116,8 +119,9 @@ def release_due(workspace: Workspace, since: datetime, now: datetime | None, bat
         _record(lake, before, checked_at, "refused", batch_id)
         _refuse_broken(before)
     figures = None
-    if flagged is not None:
-        fates = _release(lake, flagged, batch_id)
+    if judged is not None:
+        verdicts, fates = judged
+        _release(lake, verdicts, fates, batch_id)
         figures = Figures((workspace.clock.now() - min(waited_since)).total_seconds(), fates)
     after, _ = together((lambda: _identities_after(lake, earliest), lambda: _mirror(workspace) if figures else None))
     _record(lake, [*before, *after], checked_at, "release", batch_id)
@@ -126,48 +130,48 @@ def release_due(workspace: Workspace, since: datetime, now: datetime | None, bat
 
 
 def _open_sends(lake: Lake, since: datetime) -> DataFrame:
-    """As `keep_open`; kept, since what it reads is about to be appended to."""
+    """As `keep_open`; kept once a query has read it, since what it reads is about to be appended to."""
     handled = read_table(lake, SEND_QUEUE).select("send_id").union(read_table(lake, WITHHELD_SENDS).select("send_id"))
-    return keep_open(read_table(lake, DECISIONS), handled, since).localCheckpoint(eager=True)
+    return keep_open(read_table(lake, DECISIONS), handled, since).localCheckpoint(eager=False)
 
 
-def _judged(workspace: Workspace, waiting: DataFrame) -> DataFrame:
+def _judged(workspace: Workspace, waiting: DataFrame) -> tuple[DataFrame, Fates]:
     """The sends with their verdicts; kept, so that both writes see the same ones and neither sees the other's rows."""
     lake, settings = workspace.lake, workspace.brand.settings
     kinds = {channel: settings.address_kind(channel) for channel in settings.channels}
     news, vault = news_since(waiting, read_table(lake, EVENTS)), read_table(lake, CONTACTS_VAULT)
-    verdicts = flag_withheld(waiting, news, vault, kinds)
+    flagged = flag_withheld(waiting, news, vault, kinds)
     if settings.release.mode == "shadow":
-        verdicts = withhold_in_shadow(verdicts)
-    return verdicts.localCheckpoint(eager=True)
+        flagged = withhold_in_shadow(flagged)
+    verdicts = flagged.localCheckpoint(eager=False)
+    return verdicts, _fates(verdicts)
 
 
-def _release(lake: Lake, flagged: DataFrame, batch_id: int) -> dict[str, dict[str, int]]:
-    """Write what goes and what does not; how many, by channel and by reason."""
-    stopped, queued = _fates(flagged)
+def _release(lake: Lake, verdicts: DataFrame, fates: Fates, batch_id: int) -> None:
+    """Write what goes and what does not."""
     writes: list[Callable[[], None]] = []
-    if stopped:
-        writes.append(lambda: append_batch(lake, WITHHELD_SENDS, withheld(flagged), "release", batch_id))
-    if queued:
-        writes.append(lambda: append_batch(lake, SEND_QUEUE, cleared(flagged), "release", batch_id))
+    if fates["withheld"]:
+        writes.append(lambda: append_batch(lake, WITHHELD_SENDS, withheld(verdicts), "release", batch_id))
+    if fates["queued"]:
+        writes.append(lambda: append_batch(lake, SEND_QUEUE, cleared(verdicts), "release", batch_id))
     together(writes)
-    return {"queued": queued, "withheld": stopped}
 
 
 def _mirror(workspace: Workspace) -> None:
     write_mirror(workspace.lake, read_table(workspace.lake, SEND_QUEUE), workspace.brand.settings.channels)
 
 
-def _fates(flagged: DataFrame) -> tuple[dict[str, int], dict[str, int]]:
-    """How many are withheld, by reason, and how many may go, by channel."""
+def _fates(verdicts: DataFrame) -> Fates:
     may_go = F.col("withheld_reason").isNull()
     groups = rows_of(
-        flagged.groupBy("withheld_reason", F.when(may_go, F.col("channel")).alias("channel")).agg(
+        verdicts.groupBy("withheld_reason", F.when(may_go, F.col("channel")).alias("channel")).agg(
             F.count("*").alias("count")
         )
     )
-    stopped = {one["withheld_reason"]: one["count"] for one in groups if one["withheld_reason"] is not None}
-    return stopped, {one["channel"]: one["count"] for one in groups if one["withheld_reason"] is None}
+    return {
+        "queued": {one["channel"]: one["count"] for one in groups if one["withheld_reason"] is None},
+        "withheld": {one["withheld_reason"]: one["count"] for one in groups if one["withheld_reason"] is not None},
+    }
 
 
 def _identities_before(lake: Lake, since: datetime) -> list[Identity]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from threading import Event
 
 from pyspark.sql import functions as F
 
 from ceasefire.config.schedule import last_close_at_or_before, window_closes
 from ceasefire.config.units import instant_micros, instant_of
-from ceasefire.errors import UsageError
+from ceasefire.errors import CheckFailedError, UsageError
 from ceasefire.pipelines.clock import tick_rows
 from ceasefire.pipelines.decide import start_decide
 from ceasefire.pipelines.features import epoch_minutes, start_features
@@ -30,6 +31,40 @@ class Ran:
     """What a run did: the closes that it settled, those of earlier runs not counted."""
 
     closes: tuple[datetime, ...]
+
+
+class Gate:
+    """Where the next window waits to be closed until the one before it is released.
+
+    Its features are worked out meanwhile; what is decided depends on what was withheld, and so must not begin.
+    """
+
+    def __init__(self) -> None:
+        self._open = Event()
+        self._is_given_up = False
+
+    def open(self) -> None:
+        """Let whoever waits go on, and whoever comes."""
+        self._open.set()
+
+    def shut(self) -> None:
+        """Let whoever comes wait."""
+        self._open.clear()
+
+    def give_up(self) -> None:
+        """Let nobody through any more."""
+        self._is_given_up = True
+        self._open.set()
+
+    def wait(self) -> None:
+        """Wait until the gate is open.
+
+        Raises:
+            CheckFailedError: it was given up.
+        """
+        self._open.wait()
+        if self._is_given_up:
+            raise CheckFailedError("the window before this one was not released; this one is closed by the next run")
 
 
 def nothing() -> None:
@@ -63,6 +98,7 @@ def run(
     progress("opening the tables")
     create_tables(lake, ALL_TABLES)
     followers = {"ingest": start_ingest(workspace, source, once=False)}
+    gate = Gate()
     try:
         progress("reading events")
         followers["ingest"].drain()
@@ -70,15 +106,23 @@ def run(
         closes = due_closes(workspace, first, until)
         if examine:
             workspace = replace(workspace, is_examined=frozenset((*closes[:1], *closes[-1:])).__contains__)
-        followers["features"] = start_features(workspace, once=False)
+        followers["features"] = start_features(replace(workspace, await_turn=gate.wait), once=False)
         followers["decide"] = start_decide(workspace, once=False)
         followers["release"] = start_release(workspace, once=False)
         # A run that was interrupted may have left the newest window decided and not released.
         for close in newest_closed(workspace):
-            _settle(workspace, followers, close, "finishing the newest window", progress)
+            _settle(workspace, followers, close, closes[:1], "finishing the newest window", progress)
+        if closes:
+            _announce_first(workspace, closes[0])
         for number, close in enumerate(closes, start=1):
-            _settle(workspace, followers, close, f"window {number} of {len(closes)}", progress)
+            label = f"window {number} of {len(closes)}"
+            progress(f"{label}: features")
+            gate.open()
+            followers["features"].drain()
+            gate.shut()
+            _settle(workspace, followers, close, closes[number : number + 1], label, progress)
     finally:
+        gate.give_up()
         for follower in followers.values():
             follower.stop()
     return Ran(tuple(closes))
@@ -124,20 +168,37 @@ def _refuse_gap_before(workspace: Workspace, first: datetime | None, newest: dat
         )
 
 
+def _announce_first(workspace: Workspace, close: datetime) -> None:
+    """Tell that the first window of a run is ready, unless the run before told it and came no further."""
+    lake = workspace.lake
+    told = read_table(lake, CLOCK_TICKS).where(F.col("window_end") == F.lit(close))
+    if told.isEmpty():
+        append_once(
+            lake, CLOCK_TICKS, tick_rows([_ready(workspace, close)], is_live=False), "close", epoch_minutes(close)
+        )
+
+
+def _ready(workspace: Workspace, close: datetime) -> tuple[datetime, datetime]:
+    """The tick that makes a window due."""
+    return instant_of(instant_micros(close) + workspace.brand.settings.decision_window.grace.micros), close
+
+
 def _settle(
-    workspace: Workspace, followers: Mapping[str, Follower], close: datetime, label: str, progress: Progress
+    workspace: Workspace,
+    followers: Mapping[str, Follower],
+    close: datetime,
+    following: list[datetime],
+    label: str,
+    progress: Progress,
 ) -> None:
-    lake, number = workspace.lake, epoch_minutes(close)
-    grace = workspace.brand.settings.decision_window.grace.micros
-    progress(f"{label}: features")
-    ready = instant_of(instant_micros(close) + grace)
-    append_once(lake, CLOCK_TICKS, tick_rows([(ready, close)], is_live=False), "close", number)
-    followers["features"].drain()
+    """Decide a closed window and release it; the features of the one that follows it are worked out beside that."""
+    lake = workspace.lake
     progress(f"{label}: decisions")
     followers["decide"].drain()
     progress(f"{label}: release")
     decided = read_table(lake, DECISIONS).where((F.col("window_end") == F.lit(close)) & (F.col("outcome") == "send"))
     slots = sorted(row["slot_at"] for row in rows_of(decided.select("treatment.slot_at").distinct()))
-    if slots:
-        append_once(lake, CLOCK_TICKS, tick_rows([(slot, None) for slot in slots], is_live=False), "slots", number)
+    ticks = [*((slot, None) for slot in slots), *(_ready(workspace, one) for one in following)]
+    if ticks:
+        append_once(lake, CLOCK_TICKS, tick_rows(ticks, is_live=False), "slots", epoch_minutes(close))
     followers["release"].drain()

@@ -43,6 +43,10 @@ def never(window_end: datetime) -> bool:
     return False
 
 
+def at_once() -> None:
+    """The wait of those who need not wait."""
+
+
 @dataclass(frozen=True)
 class Workspace:
     """Everything a stage is told: where the tables are, what the brand wants, what time it is.
@@ -53,6 +57,7 @@ class Workspace:
         new_epoch: whether a query whose checkpoint is gone may start over.
         report: told by each batch of a query (its name, the batch's id) what it came to.
         is_examined: whether the rows of a window are checked once it is decided; a check takes some ten seconds.
+        await_turn: called when everything is ready to close a window; returns when it may be closed.
     """
 
     lake: Lake
@@ -63,6 +68,7 @@ class Workspace:
     new_epoch: bool = False
     report: Callable[[str, int, Figures], None] = unreported
     is_examined: Callable[[datetime], bool] = never
+    await_turn: Callable[[], None] = at_once
 
     @property
     def brand(self) -> Brand:
