@@ -96,6 +96,10 @@ campaigns:
 }
 
 
+class PowerCutError(Exception):
+    """What a run dies of in tests."""
+
+
 @dataclass(frozen=True)
 class Undisturbed:
     """A run that nothing disturbed: where it ran, how many windows it settled, what it left in each table."""

@@ -8,13 +8,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from ceasefire.storage.lake import Write
-from small_brand import RUN_TABLES, Undisturbed, fingerprints, run_small_brand
+from small_brand import RUN_TABLES, PowerCutError, Undisturbed, fingerprints, run_small_brand
 
 MAX_STARTS = 30
-
-
-class PowerCutError(Exception):
-    """What a run dies of here."""
 
 
 class Interrupter:

@@ -10,13 +10,9 @@ from pyspark.sql import SparkSession
 
 from ceasefire.storage.lake import Write
 from ceasefire.tables import RECONCILIATION, SEND_QUEUE, WINDOW_CLOSES, WINDOW_FEATURES, WITHHELD_SENDS
-from small_brand import Undisturbed, fingerprints, run_small_brand
+from small_brand import PowerCutError, Undisturbed, fingerprints, run_small_brand
 
 PATIENCE_S = 300
-
-
-class PowerCutError(Exception):
-    """What a release dies of here."""
 
 
 class SlowRelease:

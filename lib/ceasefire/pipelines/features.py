@@ -195,6 +195,13 @@ def features_table(programs: Programs) -> DeltaTable:
     return WINDOW_FEATURES.with_columns(declared)
 
 
+def newest_close(lake: Lake) -> datetime | None:
+    """The close of the newest closed window; None before the first."""
+    (newest,) = rows_of(read_table(lake, WINDOW_CLOSES).agg(F.max("window_end").alias("window_end")))
+    window_end: datetime | None = newest["window_end"]
+    return window_end
+
+
 def epoch_minutes(instant: datetime) -> int:
     """Not every zone closes on a UTC hour, but all on a minute."""
     return int(instant.timestamp()) // 60

@@ -28,12 +28,13 @@ from ceasefire.events.verdicts import (
     known_keys,
     with_verdicts,
 )
+from ceasefire.pipelines.features import newest_close
 from ceasefire.pipelines.streams import Follower, start_follower
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.runtime.figures import Figures
 from ceasefire.storage.lake import Lake, append_batch, merge_rows, read_table, rows_of, together
 from ceasefire.storage.topics import Topic, follow_topic, require_topics
-from ceasefire.tables import CONTACTS_VAULT, EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS, WINDOW_CLOSES
+from ceasefire.tables import CONTACTS_VAULT, EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS
 
 MAX_FILES_PER_BATCH = 100
 BROADCAST_HASHES = 2_000_000
@@ -41,7 +42,6 @@ BROADCAST_HASHES = 2_000_000
 BROADCAST_ROWS = 200_000
 """Up to so many rejected rows, they go to where the batch lies, and the batch is not shuffled."""
 
-_LOGS = (EVENTS, QUARANTINED_EVENTS)
 _LINE = StructType([StructField("value", StringType())])
 
 
@@ -92,13 +92,14 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
         F.max(F.when(has_happened, F.col("last_at"))).alias("newest"),
     )
     batch_number = lake.batch_number(batch_id)
-    (counted,), pins, newest_close = together(
-        (partial(rows_of, counts), lambda: _pins(lake, batch_number), lambda: _newest_close(lake))
+    pins = read_table(lake, INGEST_BATCHES).where(F.col("ingest_batch") == batch_number)
+    (counted,), pinned, newest = together(
+        (partial(rows_of, counts), partial(rows_of, pins), lambda: newest_close(lake))
     )
     row_count = counted["rows"]
     if row_count is None:
         return None
-    ingested_at, late_before = _batch_clock(workspace, pins, newest_close, batch_id, row_count)
+    ingested_at, late_before = _batch_clock(workspace, pinned, newest, batch_id, row_count)
     judged, rejected_count = _judged(lake, parsed, keys, row_count, batch_number, ingested_at, late_before)
     event_count = (counted["well_formed"] or 0) - rejected_count
     events = keep_events(judged, batch_number, ingested_at)
@@ -133,32 +134,21 @@ def _follow_files(spark: SparkSession, source: str) -> DataFrame:
     )
 
 
-def _pins(lake: Lake, batch_number: int) -> list[dict[str, Any]]:
-    """What was pinned when this batch was first seen, if it was."""
-    return rows_of(read_table(lake, INGEST_BATCHES).where(F.col("ingest_batch") == batch_number))
-
-
-def _newest_close(lake: Lake) -> datetime | None:
-    (newest,) = rows_of(read_table(lake, WINDOW_CLOSES).agg(F.max("window_end").alias("window_end")))
-    close: datetime | None = newest["window_end"]
-    return close
-
-
 def _batch_clock(
-    workspace: Workspace, pins: list[dict[str, Any]], newest_close: datetime | None, batch_id: int, row_count: int
+    workspace: Workspace, pinned: list[dict[str, Any]], newest: datetime | None, batch_id: int, row_count: int
 ) -> tuple[datetime, datetime | None]:
     """When the batch was first seen, and what was too late then: written before anything that rests on it."""
     lake = workspace.lake
     batch_number = lake.batch_number(batch_id)
-    if pins and pins[0]["row_count"] != row_count:
+    if pinned and pinned[0]["row_count"] != row_count:
         raise CheckFailedError(
             f"ingest batch {batch_number} was seen before with other rows; "
             f"its checkpoint does not belong to the tables in {lake.path()}"
         )
-    if pins:
-        return pins[0]["ingested_at"], pins[0]["late_before"]
+    if pinned:
+        return pinned[0]["ingested_at"], pinned[0]["late_before"]
     ingested_at = workspace.clock.now()
-    late_before = None if newest_close is None else newest_close - _horizon(workspace)
+    late_before = None if newest is None else newest - _horizon(workspace)
     pin = {"ingested_at": ingested_at, "late_before": late_before, "ingest_batch": batch_number, "row_count": row_count}
     rows = pa.Table.from_pylist([pin], schema=INGEST_BATCHES.arrow_schema)
     append_batch(lake, INGEST_BATCHES, rows, "ingest", batch_id)
@@ -213,7 +203,9 @@ def _write_contacts(lake: Lake, judged: DataFrame, batch_id: int) -> None:
 
 def _check_counts(lake: Lake, batch_number: int, row_count: int) -> None:
     mine = F.col("ingest_batch") == batch_number
-    events, quarantined = (read_table(lake, one).where(mine).select("ingest_batch") for one in _LOGS)
+    events, quarantined = (
+        read_table(lake, one).where(mine).select("ingest_batch") for one in (EVENTS, QUARANTINED_EVENTS)
+    )
     written = events.union(quarantined).count()
     if written != row_count:
         raise CheckFailedError(

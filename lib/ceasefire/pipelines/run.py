@@ -12,9 +12,9 @@ from pyspark.sql import functions as F
 from ceasefire.config.schedule import last_close_at_or_before, window_closes
 from ceasefire.config.units import instant_micros, instant_of
 from ceasefire.errors import CheckFailedError, UsageError
-from ceasefire.pipelines.clock import tick_rows
+from ceasefire.pipelines.clock import Tick, tick_rows
 from ceasefire.pipelines.decide import start_decide
-from ceasefire.pipelines.features import epoch_minutes, start_features
+from ceasefire.pipelines.features import epoch_minutes, newest_close, start_features
 from ceasefire.pipelines.ingest import start_ingest
 from ceasefire.pipelines.release import start_release
 from ceasefire.pipelines.streams import Follower
@@ -110,17 +110,18 @@ def run(
         followers["decide"] = start_decide(workspace, once=False)
         followers["release"] = start_release(workspace, once=False)
         # A run that was interrupted may have left the newest window decided and not released.
-        for close in newest_closed(workspace):
-            _settle(workspace, followers, close, closes[:1], "finishing the newest window", progress)
+        begun = newest_close(lake)
+        if begun is not None:
+            _settle(workspace, followers, begun, next(iter(closes), None), "finishing the newest window", progress)
         if closes:
             _announce_first(workspace, closes[0])
-        for number, close in enumerate(closes, start=1):
+        for number, (close, following) in enumerate(zip(closes, [*closes[1:], None], strict=False), start=1):
             label = f"window {number} of {len(closes)}"
             progress(f"{label}: features")
             gate.open()
             followers["features"].drain()
             gate.shut()
-            _settle(workspace, followers, close, closes[number : number + 1], label, progress)
+            _settle(workspace, followers, close, following, label, progress)
     finally:
         gate.give_up()
         for follower in followers.values():
@@ -132,7 +133,7 @@ def due_closes(workspace: Workspace, first: datetime | None, until: datetime | N
     """The closes that a run has to settle: after the newest closed one, in order."""
     lake, settings = workspace.lake, workspace.brand.settings
     hour, zone = settings.decision_window.at, settings.time_zone
-    newest = newest_closed(workspace)
+    newest = newest_close(lake)
     (last_event,) = rows_of(read_table(lake, EVENTS).agg(F.max("event_at").alias("event_at")))
     if last_event["event_at"] is None:
         return []
@@ -143,18 +144,12 @@ def due_closes(workspace: Workspace, first: datetime | None, until: datetime | N
             f"the one before it is {nearest.isoformat()}"
         )
     end = instant_micros(until if until is not None else last_event["event_at"])
-    if newest:
-        _refuse_gap_before(workspace, first, newest[0])
-        after: int | None = instant_micros(newest[0])
+    if newest is not None:
+        _refuse_gap_before(workspace, first, newest)
+        after: int | None = instant_micros(newest)
     else:
         after = None if first is None else instant_micros(first) - 1
     return [instant_of(close) for close in window_closes(after, end, hour, zone)]
-
-
-def newest_closed(workspace: Workspace) -> list[datetime]:
-    """The newest closed window, or none."""
-    (newest,) = rows_of(read_table(workspace.lake, WINDOW_CLOSES).agg(F.max("window_end").alias("window_end")))
-    return [] if newest["window_end"] is None else [newest["window_end"]]
 
 
 def _refuse_gap_before(workspace: Workspace, first: datetime | None, newest: datetime) -> None:
@@ -178,7 +173,7 @@ def _announce_first(workspace: Workspace, close: datetime) -> None:
         )
 
 
-def _ready(workspace: Workspace, close: datetime) -> tuple[datetime, datetime]:
+def _ready(workspace: Workspace, close: datetime) -> Tick:
     """The tick that makes a window due."""
     return instant_of(instant_micros(close) + workspace.brand.settings.decision_window.grace.micros), close
 
@@ -187,7 +182,7 @@ def _settle(
     workspace: Workspace,
     followers: Mapping[str, Follower],
     close: datetime,
-    following: list[datetime],
+    following: datetime | None,
     label: str,
     progress: Progress,
 ) -> None:
@@ -198,7 +193,9 @@ def _settle(
     progress(f"{label}: release")
     decided = read_table(lake, DECISIONS).where((F.col("window_end") == F.lit(close)) & (F.col("outcome") == "send"))
     slots = sorted(row["slot_at"] for row in rows_of(decided.select("treatment.slot_at").distinct()))
-    ticks = [*((slot, None) for slot in slots), *(_ready(workspace, one) for one in following)]
+    ticks: list[Tick] = [(slot, None) for slot in slots]
+    if following is not None:
+        ticks.append(_ready(workspace, following))
     if ticks:
         append_once(lake, CLOCK_TICKS, tick_rows(ticks, is_live=False), "slots", epoch_minutes(close))
     followers["release"].drain()
