@@ -8,9 +8,10 @@ from threading import Condition
 import pytest
 from pyspark.sql import SparkSession
 
+from ceasefire.pipelines.run import run
 from ceasefire.storage.lake import Write
 from ceasefire.tables import RECONCILIATION, SEND_QUEUE, WINDOW_CLOSES, WINDOW_FEATURES, WITHHELD_SENDS
-from small_brand import PowerCutError, Undisturbed, fingerprints, run_small_brand
+from small_brand import PowerCutError, Undisturbed, corner, fingerprints, run_small_brand
 
 PATIENCE_S = 300
 
@@ -70,6 +71,25 @@ def test_of_a_window_whose_release_fails_the_next_one_is_not_closed(spark: Spark
     # then the second window is not closed, however ready it is
     assert slow.done(WINDOW_FEATURES.name) == 2
     assert slow.done(WINDOW_CLOSES.name) == 1
+
+
+def test_a_run_without_a_window_ends_between_batches(spark: SparkSession, tmp_path: Path) -> None:
+    # given a brand, and no event
+    workspace = corner(spark, tmp_path)
+    (tmp_path / "events").mkdir()
+
+    # when it is run
+    ran = run(workspace, str(tmp_path / "events"), None, None, lambda what: None)
+
+    # then each of its followers has ended the batch that it had begun
+    assert ran.closes == ()
+    for query in ("build_features", "decide", "release_sends"):
+        checkpoint = Path(workspace.lake.path("_checkpoints", query))
+        assert _batches(checkpoint / "offsets") == _batches(checkpoint / "commits") != []
+
+
+def _batches(folder: Path) -> list[str]:
+    return sorted(one.name for one in folder.glob("[0-9]*"))
 
 
 def _written(tables: list[str], name: str) -> list[int]:

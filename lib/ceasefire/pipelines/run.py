@@ -122,6 +122,10 @@ def run(
             followers["features"].drain()
             gate.shut()
             _settle(workspace, followers, close, following, label, progress)
+        gate.open()
+        # Who is stopped within a batch has to repeat it, and Spark prints a thousand lines about the interruption.
+        for name in ("features", "decide", "release"):
+            followers[name].drain()
     finally:
         gate.give_up()
         for follower in followers.values():
