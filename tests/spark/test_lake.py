@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -118,11 +119,18 @@ def test_a_frame_that_does_not_fit_its_table_says_everything_at_once_and_a_root_
         replace_where(lake, numbered, row.withColumn("city", F.lit(7).cast("bigint")), "visit_id = 'a'")
 
 
-def test_a_table_is_created_with_the_properties_that_it_declares(spark: SparkSession, tmp_path: Path) -> None:
+@pytest.mark.parametrize("columns", [("visit_at",), ()])
+def test_of_a_file_only_the_extremes_of_declared_columns_are_kept(
+    columns: tuple[str, ...], spark: SparkSession, tmp_path: Path
+) -> None:
     lake = Lake(spark, str(tmp_path), "corner")
-    narrow = replace(VISITS, properties={"delta.dataSkippingStatsColumns": "visit_at"})
-
+    narrow = replace(VISITS, skip_by=columns)
     create_tables(lake, [narrow])
 
-    (details,) = rows_of(spark.sql(f"DESCRIBE DETAIL delta.`{lake.path(VISITS.name)}`").select("properties"))
-    assert dict(details["properties"])["delta.dataSkippingStatsColumns"] == "visit_at"
+    append_once(lake, narrow, spark.createDataFrame(visits(("a", 1)), schema=VISITS.schema), "visits", 0)
+
+    lines = Path(lake.path(VISITS.name), "_delta_log", f"{1:020}.json").read_text(encoding="utf-8").splitlines()
+    (added,) = (json.loads(line)["add"] for line in lines if "add" in line)
+    kept = json.loads(added["stats"])
+    assert kept["numRecords"] == 1
+    assert set(kept.get("minValues", {})) == set(kept.get("maxValues", {})) == set(columns)

@@ -228,9 +228,12 @@ def _create(lake: Lake, table: DeltaTable) -> None:
         builder = builder.addColumn(one.name, one.type, comment=one.meaning)
     if table.partition_by:
         builder = builder.partitionedBy(*table.partition_by)
-    deletion_vectors = "false" if table.append_only else "true"
-    for name, value in ({"delta.enableDeletionVectors": deletion_vectors} | table.properties).items():
-        builder = builder.property(name, value)
+    builder = builder.property("delta.enableDeletionVectors", "false" if table.append_only else "true")
+    if table.skip_by:
+        builder = builder.property("delta.dataSkippingStatsColumns", ",".join(table.skip_by))
+    else:
+        # Without a list it would be the first 32 columns.
+        builder = builder.property("delta.dataSkippingNumIndexedCols", "0")
     builder.execute()
 
 

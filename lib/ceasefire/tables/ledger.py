@@ -47,6 +47,7 @@ DECISION_RUNS = DeltaTable(
         column("capacity_used", MapType(StringType(), LongType()), "sends by channel or campaign with a capacity"),
     ),
     keys=("window_end",),
+    skip_by=("window_end",),
 )
 
 CANDIDATE = struct(
@@ -110,4 +111,5 @@ DECISIONS = DeltaTable(
         column("candidates", ArrayType(CANDIDATE), "every treatment whose audience the customer is in"),
     ),
     keys=("customer_id", "lane", "window_end"),
+    skip_by=("window_end", "treatment.slot_at"),
 )

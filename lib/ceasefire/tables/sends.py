@@ -17,6 +17,7 @@ CLOCK_TICKS = DeltaTable(
         column("is_live", BooleanType(), "whether it was written at that instant, and not for one that had passed"),
     ),
     keys=("tick_at",),
+    skip_by=("tick_at", "window_end"),
 )
 
 QUERY_EPOCHS = DeltaTable(
@@ -51,6 +52,7 @@ SEND_QUEUE = DeltaTable(
     ),
     keys=("send_id",),
     partition_by=("channel",),
+    skip_by=("not_before_at",),
 )
 
 WITHHELD_SENDS = DeltaTable(
@@ -67,6 +69,7 @@ WITHHELD_SENDS = DeltaTable(
         column("withheld_at", TimestampType(), "UTC instant of the tick that stopped it"),
     ),
     keys=("send_id",),
+    skip_by=("withheld_at",),
 )
 
 RECONCILIATION = DeltaTable(

@@ -44,6 +44,7 @@ CUSTOMER_HISTORY = DeltaTable(
         column("through_batch", LongType(), "last ingest batch in the snapshot"),
     ),
     keys=("customer_id",),
+    skip_by=("through_batch",),
     append_only=False,
 )
 
@@ -55,6 +56,7 @@ WINDOW_FEATURES = DeltaTable(
         column("window_end", TimestampType(), "UTC instant of the close; nothing at or past it is known"),
     ),
     keys=("customer_id", "window_end"),
+    skip_by=("window_end",),
     append_only=False,
 )
 
@@ -70,6 +72,7 @@ WINDOW_CLOSES = DeltaTable(
         ),
     ),
     keys=("window_end",),
+    skip_by=("window_end",),
 )
 
 SEGMENT_MEMBERSHIPS = DeltaTable(
@@ -116,4 +119,5 @@ MEMBERSHIP_TRANSITIONS = DeltaTable(
         ),
     ),
     keys=("customer_id", "segment_id", "window_end"),
+    skip_by=("window_end",),
 )
