@@ -62,19 +62,24 @@ _COMPARED = ("event_type", "event_at", "category", "product_id", "order_id", "ch
 
 
 def prepare(folder: Path, load: Load) -> None:
+    """A delivery, lakes that wait for it, and the same of WARMING_EVENTS, in a folder of their own, to warm up with."""
+    for where, count in ((folder, load.count), (folder / "warming", WARMING_EVENTS)):
+        _prepare(where, folder / "conf", load.shape, count)
+
+
+def _prepare(folder: Path, conf: Path, shape: str, count: int) -> None:
     """A delivery; a lake without events; a lake with TIMES_IN_LOG times as many, and some of the delivery's own."""
-    delivery = happenings(_world(load, load.count))
+    delivery = happenings(_world(shape, count))
     write_lines(folder / "inbox", delivery, "d", FILES)
     earlier = delivery.take(list(range(0, len(delivery), REPEATED_EVERY)))
     write_lines(folder / "full_inbox" / "earlier", earlier, "d", 1)
-    write_lines(folder / "warming", happenings(_world(load, WARMING_EVENTS)), "w", FILES)
     with local_session("bench", {}) as spark:
-        for name in ("empty", "full", "warm"):
-            create_tables(workspace_at(spark, folder / name, folder / "conf").lake, TABLES)
-        full = workspace_at(spark, folder / "full", folder / "conf")
+        for name in ("empty", "full"):
+            create_tables(workspace_at(spark, folder / name, conf).lake, TABLES)
+        full = workspace_at(spark, folder / "full", conf)
         for number in range(TIMES_IN_LOG):
             # Their batches are numbered below zero, where no ingest of this lake counts.
-            rows = log_rows(World(*_extent(load.count), load.shape, seed=number))
+            rows = log_rows(World(*_extent(count), shape, seed=number))
             older = pa.array([number - TIMES_IN_LOG] * len(rows), pa.int64())
             rows = rows.set_column(rows.schema.get_field_index("ingest_batch"), "ingest_batch", older)
             pq.write_table(rows, folder / "older.parquet")
@@ -87,9 +92,11 @@ def prepare(folder: Path, load: Load) -> None:
 def ingested(log: str, inbox: str, prepared: Path, scratch: Path, load: Load, meter: Meter) -> Output:
     """The engine, from files to the log, into a lake that holds what `log` says."""
     copy_of(prepared / log, scratch / "lake")
-    copy_of(prepared / "warm", scratch / "warm")
+    copy_of(prepared / "warming" / log, scratch / "warm")
     with local_session("bench", {}) as spark:
-        start_ingest(workspace_at(spark, scratch / "warm", prepared / "conf"), str(prepared / "warming"), True).finish()
+        # What a contender is to do, it has done before on fewer rows: repeated events and known customers too.
+        warm = workspace_at(spark, scratch / "warm", prepared / "conf")
+        start_ingest(warm, str(prepared / "warming" / inbox), once=True).finish()
         workspace = workspace_at(spark, scratch / "lake", prepared / "conf")
         with meter.measured():
             start_ingest(workspace, str(prepared / inbox), once=True).finish()
@@ -101,7 +108,7 @@ def ingested(log: str, inbox: str, prepared: Path, scratch: Path, load: Load, me
 def appended(prepared: Path, scratch: Path, load: Load, meter: Meter) -> Output:
     """Spark reads the JSON by a given schema and appends it as it is."""
     with local_session("bench", AS_SPARK_COMES) as spark:
-        _append(spark, prepared / "warming", scratch / "warm")
+        _append(spark, prepared / "warming" / "inbox", scratch / "warm")
         with meter.measured():
             _append(spark, prepared / "inbox", scratch / "table")
         stored = spark.read.format("delta").load(str(scratch / "table"))
@@ -124,8 +131,8 @@ def _extent(count: int) -> tuple[int, int]:
     return max(1, count // EVENTS_PER_CUSTOMER), count
 
 
-def _world(load: Load, count: int) -> World:
-    return World(*_extent(count), load.shape)
+def _world(shape: str, count: int) -> World:
+    return World(*_extent(count), shape)
 
 
 CASE = Case(

@@ -18,7 +18,7 @@ from ceasefire.events.verdicts import (
     keep_rejected,
     keep_suspects,
     known_keys,
-    with_verdicts,
+    split_by_verdict,
 )
 from spark.parsed_rows import by_row, parsed_rows
 from unit.events.event_rows import CONTRACT, parsed, row
@@ -109,8 +109,8 @@ def test_every_row_is_kept_once_and_the_copies_in_quarantine_name_nobody(spark: 
     ]
     judged = annotate_verdicts(parsed_rows(spark, lines), log_of(spark), NOW, None)
 
-    events = keep_events(judged, 7, NOW).toArrow().to_pylist()
-    rejected = keep_rejected(judged, 7, NOW).toArrow().to_pylist()
+    events = keep_events(judged.where(is_event()), 7, NOW).toArrow().to_pylist()
+    rejected = keep_rejected(judged.where(~is_event()), 7, NOW).toArrow().to_pylist()
 
     assert [one["event_key"] for one in events] == [parsed(event("kept")).event_key]
     assert sorted(one["reasons"] for one in rejected) == [["duplicate"], ["unknown_brand"]]
@@ -137,7 +137,11 @@ def test_only_suspects_are_judged_and_every_row_still_gets_the_verdict_that_it_w
     assert known.count() == 3
     assert 0 < suspects.count() < len(LINES) - 5
     expected = {number: (reasons,) for number, (_, reasons) in enumerate(STORY, start=1)}
-    assert by_row(with_verdicts(rows, rejected), "reasons") == expected
+    events, others = split_by_verdict(rows, rejected)
+    assert by_row(events, "reasons") | by_row(others, "reasons") == expected
+    assert events.where(~is_event()).isEmpty()
+    assert others.where(is_event()).isEmpty()
+    assert events.count() + others.count() == len(expected)
 
 
 def test_of_a_batch_that_is_new_on_time_and_in_itself_distinct_no_key_is_doubtful(spark: SparkSession) -> None:

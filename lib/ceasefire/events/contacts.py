@@ -8,14 +8,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from ceasefire.events.personal_values import ADDRESSES
-from ceasefire.events.verdicts import is_event
 
 IS_STRANGER = "is_stranger"
 """Of a contact, whether the vault has no row of its customer."""
 
 
-def contacts(judged: DataFrame) -> DataFrame:
-    """One row for each customer of the batch: its natural id and the newest address of each kind that it brings.
+def contacts(events: DataFrame) -> DataFrame:
+    """One row for each customer of these events: its natural id and the newest address of each kind that they bring.
 
     An attribute given as empty or null takes the address away. Of two at one instant the larger text counts, so
     that the order of rows does not matter.
@@ -27,7 +26,7 @@ def contacts(judged: DataFrame) -> DataFrame:
         settings.append(F.when(F.map_contains_key("attributes", kind), setting).alias(kind))
     # Few rows speak of addresses. A distinct, which needs no sort, leaves little to the greatest of structs,
     # which does.
-    said = judged.where(is_event()).select(*customer, *settings).distinct()
+    said = events.select(*customer, *settings).distinct()
     newest = said.groupBy(*customer).agg(*(F.max(kind).alias(kind) for kind in ADDRESSES))
     columns = [F.col(name) for name in customer]
     for kind in ADDRESSES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
@@ -52,6 +52,9 @@ _REQUIRED_ATTRIBUTES: Mapping[EventType, tuple[str, ...]] = {
     EventType.CUSTOMER_MERGED: (OTHER_CUSTOMER,),
 }
 _EVENT_TYPES = {kind.value: kind for kind in EventType}
+_NEEDED: Mapping[EventType | None, frozenset[str]] = {
+    kind: frozenset((*_REQUIRED, *(_ALSO_REQUIRED.get(kind, ()) if kind else ()))) for kind in (None, *EventType)
+}
 _SIGNED = (EventType.SESSION_ENDED,)
 _NOTHING = (None, "")
 _JSON_SPACE = " \t\n\r"
@@ -177,14 +180,15 @@ class _Shape(NamedTuple):
     """What the keys of a row tell by themselves, in the order of the row."""
 
     texts: tuple[str, ...]
+    kept: tuple[str, ...]
     unknown: tuple[str, ...]
 
 
 # Rows come in a few shapes.
 @lru_cache(maxsize=256)
 def _shape(keys: tuple[str, ...]) -> _Shape:
-    known = _ALL_TEXTS | _NO_TEXTS
-    return _Shape(tuple(key for key in keys if key in _ALL_TEXTS), tuple(key for key in keys if key not in known))
+    unknown = set(keys) - _ALL_TEXTS - _NO_TEXTS
+    return _Shape(*(tuple(key for key in keys if key in ones) for ones in (_ALL_TEXTS, _KEPT_TEXTS, unknown)))
 
 
 def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> ParsedRow:
@@ -199,8 +203,6 @@ def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> Par
             texts[name] = text
         elif text not in _NOTHING:
             reasons.add(RejectReason.OUT_OF_RANGE if isinstance(text, str) else RejectReason.BAD_TYPE)
-    if _lacks(row, _REQUIRED):
-        reasons.add(RejectReason.MISSING_FIELD)
     if texts.get("brand", contract.brand) != contract.brand:
         reasons.add(RejectReason.UNKNOWN_BRAND)
     if texts.get("currency", contract.currency) != contract.currency:
@@ -210,12 +212,16 @@ def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> Par
     if "customer_id" in texts:
         parsed.natural_id = texts["customer_id"]
         parsed.customer_id = customer_id(contract.key, texts["customer_id"])
-    for name in _KEPT_TEXTS.intersection(texts):
-        setattr(parsed, name, disguise.text(texts[name]))
+    for name in shape.kept:
+        if name in texts:
+            setattr(parsed, name, disguise.text(texts[name]))
     if parsed.category is not None and "" in parsed.category.split("/"):
         reasons.add(RejectReason.OUT_OF_RANGE)
     parsed.event_at = _instant(texts.get("event_at"), reasons)
     kind = _event_type(texts.get("event_type"), reasons)
+    # Nearly every row has all that it needs among its plain texts: only of the others each value is looked at.
+    if not _NEEDED[kind] <= texts.keys() and _lacks(row, _NEEDED[kind]):
+        reasons.add(RejectReason.MISSING_FIELD)
     if "amount" in row:
         parsed.amount_minor = _scaled(row["amount"], contract.exponent, MAX_MINOR, kind in _SIGNED, reasons)
     if "quantity" in row:
@@ -227,7 +233,8 @@ def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> Par
         parsed.extra = {disguise.text(name): disguise.value(row[name], name) for name in shape.unknown}
     if kind is not None:
         parsed.event_type = texts["event_type"]
-        _check_what_the_type_needs(kind, row, parsed)
+        if kind in _REQUIRED_ATTRIBUTES:
+            _check_attributes(kind, parsed)
     return parsed
 
 
@@ -305,11 +312,7 @@ def _read_attributes(value: Any, parsed: ParsedRow, disguise: Disguise) -> None:
     parsed.attributes = attributes
 
 
-def _check_what_the_type_needs(kind: EventType, row: Mapping[str, Any], parsed: ParsedRow) -> None:
-    if kind in _ALSO_REQUIRED and _lacks(row, _ALSO_REQUIRED[kind]):
-        parsed.reasons.add(RejectReason.MISSING_FIELD)
-    if kind not in _REQUIRED_ATTRIBUTES:
-        return
+def _check_attributes(kind: EventType, parsed: ParsedRow) -> None:
     attributes = parsed.attributes or {}
     if _lacks(attributes, _REQUIRED_ATTRIBUTES[kind]):
         parsed.reasons.add(RejectReason.MISSING_FIELD)
@@ -319,7 +322,7 @@ def _check_what_the_type_needs(kind: EventType, row: Mapping[str, Any], parsed: 
             parsed.reasons.add(RejectReason.OUT_OF_RANGE)
 
 
-def _lacks(values: Mapping[str, Any], names: tuple[str, ...]) -> bool:
+def _lacks(values: Mapping[str, Any], names: Iterable[str]) -> bool:
     # A loop: what every row goes through is no place for a generator.
     for name in names:  # noqa: SIM110
         if values.get(name) in _NOTHING:

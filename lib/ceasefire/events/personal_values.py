@@ -27,8 +27,8 @@ _NAMING = frozenset((*ADDRESSES, *_NATURAL_IDS))
 # Of an address in an URL only the address goes. The look-behind lets a search start at a word's beginning alone: one
 # word of a million letters would take hours otherwise.
 _EMAIL = re.compile(r"(?<![^\s\"<>@/?&=,;:|()\[\]{}])[^\s\"<>@/?&=,;:|()\[\]{}]+(?:@|%40)[^\s\"<>@/?&=,;:|()\[\]{}]+")
-# Made once: json.dumps makes a new one for each value that it is given options for.
-_CANONICAL = json.JSONEncoder(sort_keys=True, default=str, ensure_ascii=False)
+# Made once: json.dumps makes a new one for each value that it is given options for. What was JSON has no circles.
+_CANONICAL = json.JSONEncoder(sort_keys=True, default=str, ensure_ascii=False, check_circular=False)
 _KEPT_SIGNS = frozenset(string.punctuation + " ")
 
 
@@ -112,7 +112,9 @@ def _names(row: Mapping[str, Any]) -> set[str]:
     names = set()
     for place in places:
         for key in _naming_keys(tuple(place)):
-            if len(text := plain_text(place[key]) or "") >= TELLING_CHARS:
+            value = place[key]
+            text = value if type(value) is str else plain_text(value)
+            if text is not None and len(text) >= TELLING_CHARS:
                 names.add(text)
     return names
 

@@ -131,11 +131,16 @@ def keep_suspects(parsed: DataFrame, doubtful: DataFrame) -> DataFrame:
     return hashed.join(doubtful, on="key_hash", how="left_semi").select(*_READ_BY_VERDICTS)
 
 
-def with_verdicts(parsed: DataFrame, rejected: DataFrame) -> DataFrame:
-    """All rows, with the reasons of those that were found rejected; both name rows by ROW_ID."""
-    found = rejected.select(ROW_ID, F.col("reasons").alias("found"))
-    joined = parsed.join(found, on=ROW_ID, how="left")
-    return joined.withColumn("reasons", F.coalesce("found", "reasons")).select(*parsed.columns)
+def split_by_verdict(parsed: DataFrame, rejected: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """The rows that are events, and all others with their reasons.
+
+    Args:
+        parsed: one row for each input line.
+        rejected: of the well-formed rows those that are no events all the same; ROW_ID and reasons.
+    """
+    events = parsed.where(is_event()).join(rejected.select(ROW_ID), on=ROW_ID, how="left_anti")
+    found = parsed.drop("reasons").join(rejected.select(ROW_ID, "reasons"), on=ROW_ID, how="inner")
+    return events, parsed.where(~is_event()).unionByName(found)
 
 
 def is_event() -> Column:
@@ -143,9 +148,9 @@ def is_event() -> Column:
     return F.size("reasons") == 0
 
 
-def keep_events(judged: DataFrame, ingest_batch: int, ingested_at: datetime) -> DataFrame:
-    """The rows that become events."""
-    stamped = judged.where(is_event()).withColumns(
+def keep_events(events: DataFrame, ingest_batch: int, ingested_at: datetime) -> DataFrame:
+    """The rows that are events, as the log has them."""
+    stamped = events.withColumns(
         {
             "ingest_batch": F.lit(ingest_batch).cast("bigint"),
             "ingested_at": F.lit(ingested_at),
@@ -155,10 +160,10 @@ def keep_events(judged: DataFrame, ingest_batch: int, ingested_at: datetime) -> 
     return stamped.select(*(one.name for one in EVENTS.columns))
 
 
-def keep_rejected(judged: DataFrame, ingest_batch: int, ingested_at: datetime) -> DataFrame:
-    """The rows that go to quarantine. Those that only the log or the clock rejected are written out anew, inert."""
-    inert = [F.col(name) for name in judged.columns if name not in (*_NOT_IN_RAW, *ADDRESSES)]
-    stamped = judged.where(~is_event()).withColumns(
+def keep_rejected(others: DataFrame, ingest_batch: int, ingested_at: datetime) -> DataFrame:
+    """The rows that are no events, for quarantine. What only the log or the clock rejected is written anew, inert."""
+    inert = [F.col(name) for name in others.columns if name not in (*_NOT_IN_RAW, *ADDRESSES)]
+    stamped = others.withColumns(
         {
             "ingest_batch": F.lit(ingest_batch).cast("bigint"),
             "ingested_at": F.lit(ingested_at),

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 from pyspark.errors import AnalysisException
-from pyspark.sql import functions as F
 
 from ceasefire.errors import LostCheckpointError
 from ceasefire.pipelines.workspace import Workspace
@@ -50,9 +49,9 @@ def begin_epoch(workspace: Workspace, query: str) -> Epoch:
         LostCheckpointError: the query has worked here before, its checkpoint is gone, and `new_epoch` was not said.
     """
     lake = workspace.lake
-    ours = read_table(lake, QUERY_EPOCHS).where(F.col("query") == query)
-    (known,) = rows_of(ours.agg(F.max("epoch").alias("newest")))
-    newest: int | None = known["newest"]
+    newest: int | None = max(
+        (row["epoch"] for row in rows_of(read_table(lake, QUERY_EPOCHS)) if row["query"] == query), default=None
+    )
     if newest is None:
         return Epoch(workspace, query, 0, is_recorded=False)
     if _has_checkpoint(lake, query):

@@ -197,9 +197,7 @@ def features_table(programs: Programs) -> DeltaTable:
 
 def newest_close(lake: Lake) -> datetime | None:
     """The close of the newest closed window; None before the first."""
-    (newest,) = rows_of(read_table(lake, WINDOW_CLOSES).agg(F.max("window_end").alias("window_end")))
-    window_end: datetime | None = newest["window_end"]
-    return window_end
+    return max((row["window_end"] for row in rows_of(read_table(lake, WINDOW_CLOSES))), default=None)
 
 
 def epoch_minutes(instant: datetime) -> int:

@@ -26,7 +26,7 @@ from ceasefire.events.verdicts import (
     keep_rejected,
     keep_suspects,
     known_keys,
-    with_verdicts,
+    split_by_verdict,
 )
 from ceasefire.pipelines.features import newest_close
 from ceasefire.pipelines.streams import Follower, start_follower
@@ -100,18 +100,17 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
     if row_count is None:
         return None
     ingested_at, late_before = _batch_clock(workspace, pinned, newest, batch_id, row_count)
-    judged, rejected_count = _judged(lake, parsed, keys, row_count, batch_number, ingested_at, late_before)
+    events, others, rejected_count = _judged(lake, parsed, keys, row_count, batch_number, ingested_at, late_before)
     event_count = (counted["well_formed"] or 0) - rejected_count
-    events = keep_events(judged, batch_number, ingested_at)
-    rejected = keep_rejected(judged, batch_number, ingested_at)
+    quarantined = keep_rejected(others, batch_number, ingested_at)
     writes: list[Callable[[], None]] = []
     if event_count:
-        writes.append(lambda: _write_contacts(lake, judged, batch_id))
+        writes.append(lambda: _write_contacts(lake, events, batch_id))
     if event_count < row_count:
-        writes.append(lambda: append_batch(lake, QUARANTINED_EVENTS, rejected, "ingest", batch_id))
+        writes.append(lambda: append_batch(lake, QUARANTINED_EVENTS, quarantined, "ingest", batch_id))
     together(writes)
     if event_count:
-        append_batch(lake, EVENTS, events, "ingest", batch_id)
+        append_batch(lake, EVENTS, keep_events(events, batch_number, ingested_at), "ingest", batch_id)
     _check_counts(lake, batch_number, row_count)
     lag = (ingested_at - counted["newest"]).total_seconds() if counted["newest"] else None
     return Figures(lag, {"intake": {"events": event_count, "quarantined": row_count - event_count}})
@@ -167,8 +166,8 @@ def _judged(
     batch_number: int,
     ingested_at: datetime,
     late_before: datetime | None,
-) -> tuple[DataFrame, int]:
-    """The batch with what the log and the clock say of its rows, and how many well-formed ones they reject."""
+) -> tuple[DataFrame, DataFrame, int]:
+    """The events of the batch, its other rows, and how many well-formed ones the log and the clock reject."""
 
     def spread(hashes: DataFrame) -> DataFrame:
         return _spread(hashes, row_count, BROADCAST_HASHES)
@@ -177,21 +176,22 @@ def _judged(
     known = known_keys(log, keys, spread).localCheckpoint(eager=False)
     doubtful = doubtful_keys(keys, known, ingested_at, late_before)
     if doubtful.count() == 0:
-        return parsed, 0
+        return parsed.where(is_event()), parsed.where(~is_event()), 0
     suspects = keep_suspects(parsed, spread(doubtful))
     verdicts = annotate_verdicts(suspects, known, ingested_at, late_before)
     # Kept as the known keys are: what it reads is about to be appended to.
     rejected = verdicts.where(~is_event()).localCheckpoint(eager=False)
     rejected_count = rejected.count()
-    return with_verdicts(parsed, _spread(rejected, rejected_count, BROADCAST_ROWS)), rejected_count
+    events, others = split_by_verdict(parsed, _spread(rejected, rejected_count, BROADCAST_ROWS))
+    return events, others, rejected_count
 
 
 def _spread(frame: DataFrame, row_count: int, most: int) -> DataFrame:
     return F.broadcast(frame) if row_count <= most else frame
 
 
-def _write_contacts(lake: Lake, judged: DataFrame, batch_id: int) -> None:
-    news = keep_news(contacts(judged), read_table(lake, CONTACTS_VAULT)).localCheckpoint(eager=False)
+def _write_contacts(lake: Lake, events: DataFrame, batch_id: int) -> None:
+    news = keep_news(contacts(events), read_table(lake, CONTACTS_VAULT)).localCheckpoint(eager=False)
     (found,) = rows_of(news.agg(F.count("*").alias("news"), F.count_if(IS_STRANGER).alias("strangers")))
     rows = news.drop(IS_STRANGER)
     if found["strangers"] < found["news"]:
