@@ -12,6 +12,7 @@ from ceasefire.events.verdicts import (
     ROW_ID,
     annotate_verdicts,
     batch_keys,
+    batch_totals,
     doubtful_keys,
     is_event,
     keep_events,
@@ -152,3 +153,16 @@ def test_of_a_batch_that_is_new_on_time_and_in_itself_distinct_no_key_is_doubtfu
 
     assert doubtful_keys(keys, known_keys(log, keys, F.broadcast), NOW, LATE_BEFORE).isEmpty()
     assert not doubtful_keys(keys, known_keys(log, keys, F.broadcast), NOW, NOW + timedelta(seconds=1)).isEmpty()
+
+
+def test_the_parts_of_a_batch_add_up_to_its_rows_and_to_the_newest_of_what_has_happened(spark: SparkSession) -> None:
+    moments = [NOW - timedelta(days=1), NOW, NOW + timedelta(seconds=1)]
+    lines = [json.dumps(event(f"at {at}", at)) for at in moments]
+    rows = parsed_rows(spark, [*lines, lines[0], "{broken", "", json.dumps(event("other", brand="c"))])
+
+    parts = batch_totals(batch_keys(rows), NOW).toArrow().to_pylist()
+
+    assert sum(one["row_count"] for one in parts) == 7
+    assert sum(one["well_formed_count"] or 0 for one in parts) == 4
+    assert max(one["newest_at"] for one in parts if one["newest_at"]) == NOW
+    assert batch_totals(batch_keys(rows.limit(0)), NOW).toArrow().num_rows == 0

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import LongType, StructField, StructType, TimestampType
@@ -27,6 +28,13 @@ _KEYS_SCHEMA = StructType(
         StructField("row_count", LongType()),
         StructField("first_at", TimestampType()),
         StructField("last_at", TimestampType()),
+    ]
+)
+_TOTALS_SCHEMA = StructType(
+    [
+        StructField("row_count", LongType()),
+        StructField("well_formed_count", LongType()),
+        StructField("newest_at", TimestampType()),
     ]
 )
 _NOT_IN_RAW = {ROW_ID, *_POSITION, "reasons", "raw", "natural_id", "payload_hash"}
@@ -88,6 +96,29 @@ def _count_keys(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         keys = counted.aggregate([([], "count_all"), ("event_at", "min"), ("event_at", "max")])
         named = keys.select(["key_hash", "count_all", "event_at_min", "event_at_max"])
         yield from named.rename_columns(_KEYS_SCHEMA.names).to_batches()
+
+
+def batch_totals(keys: DataFrame, now: datetime) -> DataFrame:
+    """Parts that add up to the batch: row_count, well_formed_count, and newest_at of what has happened by now.
+
+    They are added up in Arrow: of each row and sum, Spark asks its settings anew whether the sum may change.
+
+    Args:
+        keys: as `batch_keys` finds them.
+        now: what happened later says nothing of how new the batch is.
+    """
+
+    def add_up(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            has_happened = pc.less_equal(batch["last_at"], pa.scalar(now, batch["last_at"].type))
+            total = {
+                "row_count": pc.sum(batch["row_count"]),
+                "well_formed_count": pc.sum(batch["row_count"].filter(batch["key_hash"].is_valid())),
+                "newest_at": pc.max(batch["last_at"].filter(has_happened)),
+            }
+            yield pa.RecordBatch.from_pydict({name: pa.array([one.as_py()], one.type) for name, one in total.items()})
+
+    return keys.mapInArrow(add_up, _TOTALS_SCHEMA)
 
 
 def known_keys(log: DataFrame, keys: DataFrame, spread: Callable[[DataFrame], DataFrame]) -> DataFrame:

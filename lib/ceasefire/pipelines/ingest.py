@@ -20,6 +20,7 @@ from ceasefire.events.verdicts import (
     ROW_ID,
     annotate_verdicts,
     batch_keys,
+    batch_totals,
     doubtful_keys,
     is_event,
     keep_events,
@@ -85,23 +86,16 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
     parsed = lines.mapInArrow(parse_lines(workspace.at_work.contract), PARSED_SCHEMA)
     parsed = parsed.withColumn(ROW_ID, F.monotonically_increasing_id()).localCheckpoint(eager=False)
     keys = batch_keys(parsed).localCheckpoint(eager=False)
-    has_happened = F.col("last_at") <= F.lit(workspace.clock.now())
-    counts = keys.agg(
-        F.sum("row_count").alias("rows"),
-        F.sum(F.when(F.col("key_hash").isNotNull(), F.col("row_count"))).alias("well_formed"),
-        F.max(F.when(has_happened, F.col("last_at"))).alias("newest"),
-    )
+    totals = batch_totals(keys, workspace.clock.now())
     batch_number = lake.batch_number(batch_id)
     pins = read_table(lake, INGEST_BATCHES).where(F.col("ingest_batch") == batch_number)
-    (counted,), pinned, newest = together(
-        (partial(rows_of, counts), partial(rows_of, pins), lambda: newest_close(lake))
-    )
-    row_count = counted["rows"]
-    if row_count is None:
+    parts, pinned, newest = together((partial(rows_of, totals), partial(rows_of, pins), lambda: newest_close(lake)))
+    row_count = sum(one["row_count"] for one in parts)
+    if not row_count:
         return None
     ingested_at, late_before = _batch_clock(workspace, pinned, newest, batch_id, row_count)
     events, others, rejected_count = _judged(lake, parsed, keys, row_count, batch_number, ingested_at, late_before)
-    event_count = (counted["well_formed"] or 0) - rejected_count
+    event_count = sum(one["well_formed_count"] or 0 for one in parts) - rejected_count
     quarantined = keep_rejected(others, batch_number, ingested_at)
     writes: list[Callable[[], None]] = []
     if event_count:
@@ -112,7 +106,8 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
     if event_count:
         append_batch(lake, EVENTS, keep_events(events, batch_number, ingested_at), "ingest", batch_id)
     _check_counts(lake, batch_number, row_count)
-    lag = (ingested_at - counted["newest"]).total_seconds() if counted["newest"] else None
+    newest_at = max((one["newest_at"] for one in parts if one["newest_at"]), default=None)
+    lag = (ingested_at - newest_at).total_seconds() if newest_at else None
     return Figures(lag, {"intake": {"events": event_count, "quarantined": row_count - event_count}})
 
 
