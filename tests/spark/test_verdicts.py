@@ -4,12 +4,13 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
+from ceasefire.events.parsing import PARSED_SCHEMA, PARTITION_SHIFT, ROW_ID, parse_lines
 from ceasefire.events.verdicts import (
-    ROW_ID,
     annotate_verdicts,
     batch_keys,
     batch_totals,
@@ -21,7 +22,8 @@ from ceasefire.events.verdicts import (
     known_keys,
     split_by_verdict,
 )
-from spark.parsed_rows import by_row, parsed_rows
+from ceasefire.storage.lake import rows_of
+from spark.parsed_rows import LINE, by_row, parsed_rows
 from unit.events.event_rows import CONTRACT, parsed, row
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -125,7 +127,7 @@ def test_every_row_is_kept_once_and_the_copies_in_quarantine_name_nobody(spark: 
 def test_only_suspects_are_judged_and_every_row_still_gets_the_verdict_that_it_would_have_had(
     spark: SparkSession,
 ) -> None:
-    rows = parsed_rows(spark, LINES).withColumn(ROW_ID, F.col("source_row"))
+    rows = parsed_rows(spark, LINES)
     log = known_events(spark).withColumnRenamed("known_payload_hash", "payload_hash")
     unrelated = log_of(spark, event("never seen here")).withColumnRenamed("known_payload_hash", "payload_hash")
 
@@ -166,3 +168,13 @@ def test_the_parts_of_a_batch_add_up_to_its_rows_and_to_the_newest_of_what_has_h
     assert sum(one["well_formed_count"] or 0 for one in parts) == 4
     assert max(one["newest_at"] for one in parts if one["newest_at"]) == NOW
     assert batch_totals(batch_keys(rows.limit(0)), NOW).toArrow().num_rows == 0
+
+
+def test_rows_that_are_read_by_several_tasks_have_numbers_of_their_own(spark: SparkSession) -> None:
+    lines = pa.table([[""] * 40, ["a.jsonl"] * 40, [0] * 40], schema=LINE)
+    spread = spark.createDataFrame(lines).repartition(4)
+
+    numbers = [one[ROW_ID] for one in rows_of(spread.mapInArrow(parse_lines(CONTRACT), PARSED_SCHEMA).select(ROW_ID))]
+
+    assert len(set(numbers)) == len(numbers) == 40
+    assert len({one >> PARTITION_SHIFT for one in numbers}) > 1

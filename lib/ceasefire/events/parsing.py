@@ -10,10 +10,17 @@ from operator import attrgetter
 from typing import Any
 
 import pyarrow as pa
+from pyspark import TaskContext
 from pyspark.sql.types import ArrayType, LongType, StringType, StructField, StructType, TimestampType
 
 from ceasefire.events.contract import Contract, ParsedRow, parse_row
 from ceasefire.tables.intake import TEXT_MAP
+
+ROW_ID = "row_id"
+"""A number that tells one row of a batch from all others; of one parse alone, and in no table."""
+
+PARTITION_SHIFT = 33
+"""Above so many bits a row's number has its partition, as with Spark's own `monotonically_increasing_id`."""
 
 _ARROW_TEXT_MAP = pa.map_(pa.string(), pa.string())
 _ARROW_TYPES: dict[str, pa.DataType] = {
@@ -34,21 +41,22 @@ _SPARK_TYPES = {
 }
 _FIELDS = tuple(one.name for one in fields(ParsedRow))
 _values = attrgetter(*_FIELDS)
-_PLACE = ("source_file", "source_block")
+_GIVEN = (ROW_ID, "source_file", "source_block")
 
 ARROW_SCHEMA = pa.schema(
-    [("source_file", pa.string()), ("source_block", pa.int64()), ("source_row", pa.int64())]
+    [(ROW_ID, pa.int64()), ("source_file", pa.string()), ("source_block", pa.int64()), ("source_row", pa.int64())]
     + [(name, _ARROW_TYPES.get(name, pa.string())) for name in _FIELDS]
 )
 PARSED_SCHEMA = StructType(
     [
+        StructField(ROW_ID, LongType()),
         StructField("source_file", StringType()),
         StructField("source_block", LongType()),
         StructField("source_row", LongType()),
         *(StructField(name, _SPARK_TYPES.get(name, StringType())) for name in _FIELDS),
     ]
 )
-"""One row for each input line: its position, and the fields of `contract.ParsedRow`."""
+"""One row for each input line: its number, its position, and the fields of `contract.ParsedRow`."""
 
 BatchFunction = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
@@ -63,6 +71,8 @@ def parse_lines(contract: Contract) -> BatchFunction:
         _spare_imports()
         block: tuple[str, int] | None = None
         row_number = 0
+        task = TaskContext.get()
+        next_id = (0 if task is None else task.partitionId()) << PARTITION_SHIFT
         for batch in batches:
             lines, files, starts = batch.columns
             numbers: list[int] = []
@@ -75,7 +85,9 @@ def parse_lines(contract: Contract) -> BatchFunction:
                 # Of a bare tuple the collector of garbage soon knows that it holds nothing to look after.
                 rows.append(_values(parse_row(text, contract)))
             if rows:
-                yield _batch(files, starts, numbers, rows)
+                ids = pa.array(range(next_id, next_id + len(rows)), pa.int64())
+                next_id += len(rows)
+                yield _batch(ids, files, starts, numbers, rows)
 
     return parse
 
@@ -93,11 +105,13 @@ def _texts(lines: pa.Array) -> Iterator[str]:
         yield (line or b"").decode(errors="surrogateescape")
 
 
-def _batch(files: pa.Array, starts: pa.Array, numbers: list[int], rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
+def _batch(
+    ids: pa.Array, files: pa.Array, starts: pa.Array, numbers: list[int], rows: list[tuple[Any, ...]]
+) -> pa.RecordBatch:
     columns: dict[str, Any] = dict(zip(_FIELDS, zip(*rows, strict=True), strict=True))
     columns["reasons"] = [sorted(one) if one else () for one in columns["reasons"]]
     for name in ("attributes", "extra"):
         columns[name] = [None if one is None else list(one.items()) for one in columns[name]]
     columns["source_row"] = numbers
-    arrays = [pa.array(columns[one.name], type=one.type) for one in ARROW_SCHEMA if one.name not in _PLACE]
-    return pa.RecordBatch.from_arrays([files, starts, *arrays], schema=ARROW_SCHEMA)
+    arrays = [pa.array(columns[one.name], type=one.type) for one in ARROW_SCHEMA if one.name not in _GIVEN]
+    return pa.RecordBatch.from_arrays([ids, files, starts, *arrays], schema=ARROW_SCHEMA)

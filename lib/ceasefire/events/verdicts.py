@@ -11,14 +11,12 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import LongType, StructField, StructType, TimestampType
 
+from ceasefire.events.parsing import ROW_ID
 from ceasefire.events.personal_values import ADDRESSES
 from ceasefire.tables import EVENTS, QUARANTINED_EVENTS
 from ceasefire.vocabulary import RejectReason
 
 FUTURE_TOLERANCE = timedelta(minutes=10)
-
-ROW_ID = "row_id"
-"""A number that tells one row of a batch from all others; of one parse alone, and in no table."""
 
 _POSITION = ("source_file", "source_block", "source_row")
 _READ_BY_VERDICTS = (ROW_ID, *_POSITION, "reasons", "event_key", "payload_hash", "event_at")

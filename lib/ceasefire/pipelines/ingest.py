@@ -17,7 +17,6 @@ from ceasefire.errors import CheckFailedError, UsageError
 from ceasefire.events.contacts import IS_STRANGER, contacts, is_newer_contact, keep_news, newest_addresses
 from ceasefire.events.parsing import PARSED_SCHEMA, parse_lines
 from ceasefire.events.verdicts import (
-    ROW_ID,
     annotate_verdicts,
     batch_keys,
     batch_totals,
@@ -83,8 +82,7 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
     lake = workspace.lake
     # Parsed once and kept: a cached frame that reads the table it is then appended to comes back empty. What is kept
     # is worked out by the first query that reads it, which reads all of it: each query has its own price.
-    parsed = lines.mapInArrow(parse_lines(workspace.at_work.contract), PARSED_SCHEMA)
-    parsed = parsed.withColumn(ROW_ID, F.monotonically_increasing_id()).localCheckpoint(eager=False)
+    parsed = lines.mapInArrow(parse_lines(workspace.at_work.contract), PARSED_SCHEMA).localCheckpoint(eager=False)
     keys = batch_keys(parsed).localCheckpoint(eager=False)
     totals = batch_totals(keys, workspace.clock.now())
     batch_number = lake.batch_number(batch_id)

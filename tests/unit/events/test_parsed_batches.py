@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from ceasefire.events.contract import parse_row
-from ceasefire.events.parsing import ARROW_SCHEMA, PARSED_SCHEMA, parse_lines
+from ceasefire.events.parsing import ARROW_SCHEMA, PARSED_SCHEMA, ROW_ID, parse_lines
 from unit.events.event_rows import CONTRACT, FIELDS_OF_TYPE, parsed, row
 
 Line = tuple[bytes, str, int]
@@ -58,6 +58,12 @@ def test_each_task_counts_for_itself() -> None:
     for _ in range(2):
         (only,) = list(parse([batch([(b"", "a", 0)])]))
         assert only.to_pylist()[0]["source_row"] == 1
+
+
+def test_each_row_has_a_number_of_its_own_whatever_its_file_and_batch() -> None:
+    lines = [(b"", "a", 0), (b"", "a", 0), (b"", "b", 0)]
+
+    assert len({one[ROW_ID] for one in read(lines, [], lines)}) == 6
 
 
 @pytest.mark.parametrize("event_type", FIELDS_OF_TYPE)
