@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 
 from ceasefire.cli.main import exit_code_of
@@ -39,14 +42,22 @@ DAYS_WITH_TWO = f"""
 """
 
 
-def test_locks_and_reentry_hold_over_three_windows_in_two_processes(spark: SparkSession, tmp_path: Path) -> None:
+def test_locks_and_reentry_hold_over_three_windows_in_two_processes(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     # given a brand whose first window this process has run
     conf, events = write_brand(tmp_path / "conf"), write_events(tmp_path / "events")
     command = ["run", "--conf", str(conf), "--events", str(events), "--root", str(tmp_path / "lake"), "--json"]
     command += ["--from", FIRST_CLOSE.isoformat(), "--until"]
     assert exit_code_of([*command, FIRST_CLOSE.isoformat()]) == 0
+    # which says what it did not take, and where to look
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"4 of \d+ rows went into quarantine; each has its reasons: ceasefire (show .*)\n", said)
+    assert exit_code_of(shlex.split(said.partition("ceasefire ")[2])) == 0
+    shown = capsys.readouterr().out
+    assert all(reason in shown for reason in ("corrupt", "duplicate", "empty", "unknown_brand"))
 
-    # when another process runs the two after it
+    # when another process, to which no row is new, runs the two after it
     until = FIRST_CLOSE + timedelta(days=2)
     other = [sys.executable, "-m", "ceasefire.cli.main", *command, until.isoformat()]
     done = subprocess.run(other, capture_output=True, text=True, check=False)

@@ -51,7 +51,7 @@ from ceasefire.pipelines.workspace import load_brand
 from ceasefire.reports.explanation import explanation_lines
 from ceasefire.runtime.doctor import examine
 from ceasefire.runtime.failures import cause_of
-from ceasefire.tables import ALL_TABLES
+from ceasefire.tables import ALL_TABLES, QUARANTINED_EVENTS
 
 app = typer.Typer(
     help="Decides for every customer the one next message, or silence.",
@@ -180,6 +180,11 @@ def run(
             complain(line)
     else:
         results().print("No window was due: nothing new to decide.")
+    if quarantined := ran.taken_in["quarantined"]:
+        complain(
+            f"{quarantined:,} of {sum(ran.taken_in.values()):,} rows went into quarantine; each has its reasons: "
+            f"ceasefire show {QUARANTINED_EVENTS.name} --conf {conf} --root {root}"
+        )
 
 
 @app.command()

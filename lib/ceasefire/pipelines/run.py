@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,6 +20,7 @@ from ceasefire.pipelines.ingest import start_ingest
 from ceasefire.pipelines.release import start_release
 from ceasefire.pipelines.streams import Follower
 from ceasefire.pipelines.workspace import Workspace
+from ceasefire.runtime.figures import Figures
 from ceasefire.storage.lake import append_once, create_tables, read_table, rows_of
 from ceasefire.storage.topics import Topic
 from ceasefire.tables import ALL_TABLES, CLOCK_TICKS, DECISIONS, EVENTS, WINDOW_CLOSES
@@ -28,9 +30,15 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Ran:
-    """What a run did: the closes that it settled, those of earlier runs not counted."""
+    """What a run did, that of earlier runs not counted.
+
+    Attributes:
+        closes: which it settled.
+        taken_in: how many rows of input are `events` now, and how many are `quarantined`.
+    """
 
     closes: tuple[datetime, ...]
+    taken_in: Mapping[str, int]
 
 
 class Gate:
@@ -97,7 +105,13 @@ def run(
     lake = workspace.lake
     progress("opening the tables")
     create_tables(lake, ALL_TABLES)
-    followers = {"ingest": start_ingest(workspace, source, once=False)}
+    taken_in: Counter[str] = Counter()
+
+    def count(query: str, batch_id: int, figures: Figures) -> None:
+        taken_in.update(figures.counts.get("intake", {}))
+        workspace.report(query, batch_id, figures)
+
+    followers = {"ingest": start_ingest(replace(workspace, report=count), source, once=False)}
     gate = Gate()
     try:
         progress("reading events")
@@ -130,7 +144,7 @@ def run(
         gate.give_up()
         for follower in followers.values():
             follower.stop()
-    return Ran(tuple(closes))
+    return Ran(tuple(closes), taken_in)
 
 
 def due_closes(workspace: Workspace, first: datetime | None, until: datetime | None) -> list[datetime]:
