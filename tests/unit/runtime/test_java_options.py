@@ -10,6 +10,15 @@ def test_a_local_session_takes_the_collector_that_costs_least() -> None:
     assert java_options("-Xss4m").split()[-1] == "-Xss4m"
 
 
+def test_a_heap_starts_with_room_and_whoever_starts_it_may_say_otherwise() -> None:
+    options = java_options("-XX:MetaspaceSize=64m -Xms300m").split()
+
+    assert "-XX:InitialRAMPercentage=12.5" in options
+    # Of an option that is given twice, Java takes the last.
+    assert [one for one in options if "MetaspaceSize" in one][-1] == "-XX:MetaspaceSize=64m"
+    assert options[-1] == "-Xms300m"
+
+
 @pytest.mark.parametrize("collector", ["-XX:+UseG1GC", "-XX:+UseParallelGC", "-XX:+UseZGC"])
 def test_a_collector_that_is_asked_for_is_the_only_one(collector: str) -> None:
     options = java_options(f"{collector} -Dx=y").split()
