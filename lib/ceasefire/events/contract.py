@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from ceasefire.events.personal_values import ADDRESSES, OTHER_CUSTOMER, Disguise, as_json, plain_text, shape_of
@@ -254,7 +253,8 @@ def _instant(text: str | None, reasons: set[RejectReason]) -> datetime | None:
         instant = datetime.fromisoformat(text)
         if instant.tzinfo is None or len(text) <= len("2026-01-01"):
             raise ValueError
-        instant = instant.astimezone(UTC)
+        if instant.tzinfo is not UTC:
+            instant = instant.astimezone(UTC)
     except (ValueError, OverflowError):
         reasons.add(RejectReason.BAD_TYPE)
         return None
@@ -268,31 +268,40 @@ def _scaled(value: Any, decimals: int, limit: int, signed: bool, reasons: set[Re
     """A decimal number, given as text or number, as an integer of 10^-decimals."""
     if value is None or value == "":
         return None
-    # An underscore is Python's way to group digits, and nobody else's.
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal) or "_" in str(value):
-        reasons.add(RejectReason.BAD_TYPE)
-        return None
-    try:
-        number = Decimal(value.strip()) if isinstance(value, str) else Decimal(value)
-    except InvalidOperation:
-        reasons.add(RejectReason.BAD_TYPE)
-        return None
-    if not number.is_finite():
-        reasons.add(RejectReason.NON_FINITE)
-        return None
-    # The exponent is looked at first: to scale 1e999999999 would take all memory.
-    if number and number.adjusted() > math.ceil(math.log10(limit)):
-        reasons.add(RejectReason.OUT_OF_RANGE)
-        return None
-    try:
-        scaled = int(number.quantize(Decimal(1).scaleb(-decimals), context=_EXACT).scaleb(decimals))
-    except Inexact:
-        reasons.add(RejectReason.TOO_MANY_DECIMALS)
+    scaled = value * 10**decimals if type(value) is int else _exactly_scaled(value, decimals, limit)
+    if isinstance(scaled, RejectReason):
+        reasons.add(scaled)
         return None
     if abs(scaled) > limit or (scaled < 0 and not signed):
         reasons.add(RejectReason.OUT_OF_RANGE)
         return None
-    return scaled
+    return int(scaled)
+
+
+def _exactly_scaled(value: Any, decimals: int, limit: int) -> int | RejectReason:
+    # An underscore is Python's way to group digits, and nobody else's.
+    if not isinstance(value, str | Decimal) or (isinstance(value, str) and "_" in value):
+        return RejectReason.BAD_TYPE
+    try:
+        number = Decimal(value.strip()) if isinstance(value, str) else value
+    except InvalidOperation:
+        return RejectReason.BAD_TYPE
+    if not number.is_finite():
+        return RejectReason.NON_FINITE
+    # The exponent is looked at first: to scale 1e999999999 would take all memory.
+    if number and number.adjusted() >= _digits(limit):
+        return RejectReason.OUT_OF_RANGE
+    try:
+        shifted = number.scaleb(decimals, _EXACT)
+    except Inexact:
+        return RejectReason.TOO_MANY_DECIMALS
+    scaled = int(shifted)
+    return scaled if scaled == shifted else RejectReason.TOO_MANY_DECIMALS
+
+
+@cache
+def _digits(limit: int) -> int:
+    return len(str(limit))
 
 
 def _read_attributes(value: Any, parsed: ParsedRow, disguise: Disguise) -> None:
