@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
+from ceasefire.events.blocks import BLOCK_SCHEMA, parse_blocks
 from ceasefire.events.contract import Contract
 from ceasefire.events.parsing import PARSED_SCHEMA, parse_lines
 from unit.events.event_rows import CONTRACT
@@ -17,9 +18,19 @@ LINE = pa.schema([("value", pa.string()), ("source_file", pa.string()), ("source
 
 def parsed_rows(spark: SparkSession, lines: Sequence[str], contract: Contract = CONTRACT) -> DataFrame:
     """One parsed row for each line; all of them stand in one file in this order."""
-    count = len(lines)
-    batch = pa.record_batch([list(lines), ["a.jsonl"] * count, [0] * count], schema=LINE)
-    return spark.createDataFrame(pa.Table.from_batches(parse_lines(contract)([batch])), schema=PARSED_SCHEMA)
+    rows = pa.Table.from_batches(parse_lines(contract)([_batch(lines)]))
+    return spark.createDataFrame(rows, schema=PARSED_SCHEMA)
+
+
+def parsed_blocks(spark: SparkSession, lines: Sequence[str], rows_of_block: int = 4) -> DataFrame:
+    """The same rows in blocks of so many."""
+    batches = [_batch(lines).slice(start, rows_of_block) for start in range(0, len(lines), rows_of_block)]
+    blocks = pa.Table.from_batches(parse_blocks(CONTRACT)(batches))
+    return spark.createDataFrame(blocks, schema=BLOCK_SCHEMA)
+
+
+def _batch(lines: Sequence[str]) -> pa.RecordBatch:
+    return pa.record_batch([list(lines), ["a.jsonl"] * len(lines), [0] * len(lines)], schema=LINE)
 
 
 def by_row(frame: DataFrame, *columns: str) -> dict[int, tuple[Any, ...]]:

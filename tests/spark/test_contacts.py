@@ -7,11 +7,13 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from ceasefire.events.contacts import contacts, is_newer_contact, keep_news, newest_addresses
+from ceasefire.events.blocks import BLOCK_ID, judge_blocks, rejected_by_block
+from ceasefire.events.contacts import contacts, is_newer_contact, keep_news, keep_telling, newest_addresses
+from ceasefire.events.parsing import ROW_ID
 from ceasefire.events.verdicts import is_event
 from ceasefire.tables import CONTACTS_VAULT
 from frames import assert_same_rows
-from spark.parsed_rows import parsed_rows
+from spark.parsed_rows import parsed_blocks, parsed_rows
 from unit.events.event_rows import parsed, row
 
 NOON, ONE, TWO = "2026-03-01T12:00:00Z", "2026-03-01T13:00:00Z", "2026-03-01T14:00:00Z"
@@ -80,6 +82,22 @@ def test_the_newest_address_of_each_kind_counts_and_a_removal_is_news_too(spark:
 
     assert_same_rows(contacts(rows), expected, columns)
     assert_same_rows(contacts(rows.orderBy(F.desc("source_row")).repartition(3)), expected, columns)
+    # and what is left out of a block says nothing that the rest of it does not say
+    for rows_of_block in (1, 5, len(lines)):
+        blocks = parsed_blocks(spark, lines, rows_of_block)
+        assert_same_rows(contacts(keep_telling(blocks)), expected, columns)
+    assert keep_telling(parsed_blocks(spark, [json.dumps(row(customer_id="dora"))] * 9, 9)).count() == 1
+
+
+def test_a_customer_whose_first_event_is_rejected_is_known_by_the_next(spark: SparkSession) -> None:
+    blocks = parsed_blocks(
+        spark, [setting("anna", at, email=f"{one}@example.com") for one, at in enumerate((TWO, ONE, NOON))]
+    )
+    rejected = blocks.select(BLOCK_ID, F.col(BLOCK_ID).alias(ROW_ID), F.array(F.lit("duplicate")).alias("reasons"))
+
+    telling = contacts(keep_telling(judge_blocks(blocks, rejected_by_block(rejected))))
+
+    assert_same_rows(telling, [("anna", "1@example.com", utc(ONE))], ["natural_id", "email", "email_set_at"])
 
 
 def test_the_vault_ends_the_same_however_often_and_in_whatever_order_batches_come(spark: SparkSession) -> None:

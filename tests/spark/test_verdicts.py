@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
+from ceasefire.events.blocks import judge_blocks, rejected_by_block
 from ceasefire.events.parsing import PARSED_SCHEMA, PARTITION_SHIFT, ROW_ID, parse_lines
 from ceasefire.events.verdicts import (
     annotate_verdicts,
@@ -20,10 +21,9 @@ from ceasefire.events.verdicts import (
     keep_rejected,
     keep_suspects,
     known_keys,
-    split_by_verdict,
 )
 from ceasefire.storage.lake import rows_of
-from spark.parsed_rows import LINE, by_row, parsed_rows
+from spark.parsed_rows import LINE, by_row, parsed_blocks, parsed_rows
 from unit.events.event_rows import CONTRACT, parsed, row
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -110,10 +110,14 @@ def test_every_row_is_kept_once_and_the_copies_in_quarantine_name_nobody(spark: 
         json.dumps(event("kept", **names)),
         json.dumps(event("x", brand="c", **names)),
     ]
-    judged = annotate_verdicts(parsed_rows(spark, lines), log_of(spark), NOW, None)
+    blocks = parsed_blocks(spark, lines)
+    verdicts = annotate_verdicts(
+        keep_suspects(blocks, batch_keys(blocks).select("key_hash")), log_of(spark), NOW, None
+    ).where(~is_event())
+    judged = judge_blocks(blocks, rejected_by_block(verdicts))
 
-    events = keep_events(judged.where(is_event()), 7, NOW).toArrow().to_pylist()
-    rejected = keep_rejected(judged.where(~is_event()), 7, NOW).toArrow().to_pylist()
+    events = keep_events(judged, 7, NOW).toArrow().to_pylist()
+    rejected = keep_rejected(judged, 7, NOW).toArrow().to_pylist()
 
     assert [one["event_key"] for one in events] == [parsed(event("kept")).event_key]
     assert sorted(one["reasons"] for one in rejected) == [["duplicate"], ["unknown_brand"]]
@@ -127,30 +131,30 @@ def test_every_row_is_kept_once_and_the_copies_in_quarantine_name_nobody(spark: 
 def test_only_suspects_are_judged_and_every_row_still_gets_the_verdict_that_it_would_have_had(
     spark: SparkSession,
 ) -> None:
-    rows = parsed_rows(spark, LINES)
+    blocks = parsed_blocks(spark, LINES)
     log = known_events(spark).withColumnRenamed("known_payload_hash", "payload_hash")
     unrelated = log_of(spark, event("never seen here")).withColumnRenamed("known_payload_hash", "payload_hash")
 
-    keys = batch_keys(rows)
+    keys = batch_keys(blocks)
     known = known_keys(log.union(unrelated), keys, F.broadcast)
-    suspects = keep_suspects(rows, doubtful_keys(keys, known, NOW, LATE_BEFORE))
+    suspects = keep_suspects(blocks, doubtful_keys(keys, known, NOW, LATE_BEFORE))
     rejected = annotate_verdicts(suspects, known, NOW, LATE_BEFORE).where(~is_event())
+    judged = judge_blocks(blocks, rejected_by_block(rejected))
 
     # Of the log only the keys of the batch, and of the batch neither what is malformed nor what nothing speaks against.
     assert known.count() == 3
     assert 0 < suspects.count() < len(LINES) - 5
-    expected = {number: (reasons,) for number, (_, reasons) in enumerate(STORY, start=1)}
-    events, others = split_by_verdict(rows, rejected)
-    assert by_row(events, "reasons") | by_row(others, "reasons") == expected
-    assert events.where(~is_event()).isEmpty()
-    assert others.where(is_event()).isEmpty()
-    assert events.count() + others.count() == len(expected)
+    # and each row becomes an event or stands in quarantine with its reasons
+    expected = {number: reasons for number, (_, reasons) in enumerate(STORY, start=1) if reasons}
+    assert by_row(keep_rejected(judged, 7, NOW), "reasons") == {number: (one,) for number, one in expected.items()}
+    sound = [parsed(one).payload_hash for one, reasons in STORY if not isinstance(one, str) and not reasons]
+    assert sorted(one["payload_hash"] for one in rows_of(keep_events(judged, 7, NOW))) == sorted(map(str, sound))
 
 
 def test_of_a_batch_that_is_new_on_time_and_in_itself_distinct_no_key_is_doubtful(spark: SparkSession) -> None:
     sound = [json.dumps(event(name)) for name in ("one", "two")]
     malformed = ["{broken", "", json.dumps(event("two", brand="c"))]
-    keys = batch_keys(parsed_rows(spark, sound + malformed))
+    keys = batch_keys(parsed_blocks(spark, sound + malformed))
     log = log_of(spark, event("three")).withColumnRenamed("known_payload_hash", "payload_hash")
 
     assert doubtful_keys(keys, known_keys(log, keys, F.broadcast), NOW, LATE_BEFORE).isEmpty()
@@ -160,14 +164,14 @@ def test_of_a_batch_that_is_new_on_time_and_in_itself_distinct_no_key_is_doubtfu
 def test_the_parts_of_a_batch_add_up_to_its_rows_and_to_the_newest_of_what_has_happened(spark: SparkSession) -> None:
     moments = [NOW - timedelta(days=1), NOW, NOW + timedelta(seconds=1)]
     lines = [json.dumps(event(f"at {at}", at)) for at in moments]
-    rows = parsed_rows(spark, [*lines, lines[0], "{broken", "", json.dumps(event("other", brand="c"))])
+    blocks = parsed_blocks(spark, [*lines, lines[0], "{broken", "", json.dumps(event("other", brand="c"))])
 
-    parts = batch_totals(batch_keys(rows), NOW).toArrow().to_pylist()
+    parts = batch_totals(batch_keys(blocks), NOW).toArrow().to_pylist()
 
     assert sum(one["row_count"] for one in parts) == 7
     assert sum(one["well_formed_count"] or 0 for one in parts) == 4
     assert max(one["newest_at"] for one in parts if one["newest_at"]) == NOW
-    assert batch_totals(batch_keys(rows.limit(0)), NOW).toArrow().num_rows == 0
+    assert batch_totals(batch_keys(blocks.limit(0)), NOW).toArrow().num_rows == 0
 
 
 def test_rows_that_are_read_by_several_tasks_have_numbers_of_their_own(spark: SparkSession) -> None:

@@ -4,13 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
+from ceasefire.events.blocks import Rejected, events_in, take_rows
+from ceasefire.events.parsing import PARSED_SCHEMA
 from ceasefire.events.personal_values import ADDRESSES
 
 IS_STRANGER = "is_stranger"
 """Of a contact, whether the vault has no row of its customer."""
+
+_CUSTOMER = ("customer_id", "natural_id")
+_TELLING = (*_CUSTOMER, "event_at", "attributes", *ADDRESSES)
+_TELLING_SCHEMA = StructType([PARSED_SCHEMA[name] for name in _TELLING])
+
+
+def keep_telling(blocks: DataFrame) -> DataFrame:
+    """The events of judged blocks that contacts come from, with what `contacts` reads of them.
+
+    Those are all that speak of an address, which are few, and of each customer of a block one more.
+    """
+    return take_rows(blocks, _telling, _TELLING_SCHEMA)
+
+
+def _telling(rows: pa.RecordBatch, rejected: Rejected) -> pa.RecordBatch:
+    events = events_in(rows, rejected)
+    attributes = events["attributes"]
+    of_event = pc.list_parent_indices(pa.ListArray.from_arrays(attributes.offsets, attributes.keys))
+    speaking = of_event.filter(pc.is_in(attributes.keys, pa.array(ADDRESSES)))
+    numbered = pa.table({name: events[name] for name in _CUSTOMER} | {"number": pa.array(range(len(events)))})
+    first = numbered.group_by(_CUSTOMER).aggregate([("number", "min")])["number_min"]
+    return events.select(_TELLING).take(pc.unique(pa.concat_arrays([speaking.cast(pa.int64()), *first.chunks])))
 
 
 def contacts(events: DataFrame) -> DataFrame:
@@ -19,16 +46,14 @@ def contacts(events: DataFrame) -> DataFrame:
     An attribute given as empty or null takes the address away. Of two at one instant the larger text counts, so
     that the order of rows does not matter.
     """
-    customer = ["customer_id", "natural_id"]
     settings = []
     for kind in ADDRESSES:
         setting = F.struct(F.col("event_at").alias("set_at"), F.col(kind).alias("address"))
         settings.append(F.when(F.map_contains_key("attributes", kind), setting).alias(kind))
-    # Few rows speak of addresses. A distinct, which needs no sort, leaves little to the greatest of structs,
-    # which does.
-    said = events.select(*customer, *settings).distinct()
-    newest = said.groupBy(*customer).agg(*(F.max(kind).alias(kind) for kind in ADDRESSES))
-    columns = [F.col(name) for name in customer]
+    newest = (
+        events.select(*_CUSTOMER, *settings).groupBy(*_CUSTOMER).agg(*(F.max(kind).alias(kind) for kind in ADDRESSES))
+    )
+    columns = [F.col(name) for name in _CUSTOMER]
     for kind in ADDRESSES:
         columns += [F.col(f"{kind}.address").alias(kind), F.col(f"{kind}.set_at").alias(f"{kind}_set_at")]
     return newest.select(*columns)

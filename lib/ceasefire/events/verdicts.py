@@ -11,8 +11,10 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import LongType, StructField, StructType, TimestampType
 
-from ceasefire.events.parsing import ROW_ID
+from ceasefire.events.blocks import BLOCK_ID, Rejected, are_well_formed, events_in, others_in, take_rows
+from ceasefire.events.parsing import PARSED_SCHEMA, ROW_ID
 from ceasefire.events.personal_values import ADDRESSES
+from ceasefire.ids import hash64
 from ceasefire.tables import EVENTS, QUARANTINED_EVENTS
 from ceasefire.vocabulary import RejectReason
 
@@ -20,6 +22,14 @@ FUTURE_TOLERANCE = timedelta(minutes=10)
 
 _POSITION = ("source_file", "source_block", "source_row")
 _READ_BY_VERDICTS = (ROW_ID, *_POSITION, "reasons", "event_key", "payload_hash", "event_at")
+_HASHES_SCHEMA = StructType([StructField("key_hash", LongType()), StructField("event_at", TimestampType())])
+_SUSPECTS_SCHEMA = StructType(
+    [
+        StructField(BLOCK_ID, LongType()),
+        StructField("key_hash", LongType()),
+        *(PARSED_SCHEMA[name] for name in _READ_BY_VERDICTS),
+    ]
+)
 _KEYS_SCHEMA = StructType(
     [
         StructField("key_hash", LongType()),
@@ -77,14 +87,27 @@ def annotate_verdicts(
     return repeats.withColumn("reasons", verdict).select(*parsed.columns)
 
 
-def batch_keys(parsed: DataFrame) -> DataFrame:
+def batch_keys(blocks: DataFrame) -> DataFrame:
     """The batch by the hashes of its keys: key_hash, row_count, first_at and last_at; under null all that is no event.
 
     A number is a quarter of a key's size, and quicker to look up. Two keys of one hash only mean suspects too many.
     They are counted in Arrow: nearly each row is a key of its own, and Spark's aggregation takes thrice the time then.
+
+    Args:
+        blocks: of the batch, `blocks.BLOCK_SCHEMA`.
     """
-    hashes = parsed.select(F.when(is_event(), _key_hash()).alias("key_hash"), "event_at")
+    hashes = take_rows(blocks, _hashes, _HASHES_SCHEMA)
     return hashes.repartition("key_hash").mapInArrow(_count_keys, _KEYS_SCHEMA)
+
+
+def _hashes(rows: pa.RecordBatch, _: Rejected) -> pa.RecordBatch:
+    return pa.record_batch([_key_hashes(rows), rows["event_at"]], names=_HASHES_SCHEMA.names)
+
+
+def _key_hashes(rows: pa.RecordBatch) -> pa.Array:
+    """What `_key_hash` says of the well-formed rows, null of the others."""
+    pairs = zip(rows["event_key"].to_pylist(), are_well_formed(rows).to_pylist(), strict=True)
+    return pa.array([hash64(key) if is_sound else None for key, is_sound in pairs], pa.int64())
 
 
 def _count_keys(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -147,29 +170,23 @@ def doubtful_keys(keys: DataFrame, known: DataFrame, ingested_at: datetime, late
     return of_events.select("key_hash").union(known.select(_key_hash()))
 
 
-def keep_suspects(parsed: DataFrame, doubtful: DataFrame) -> DataFrame:
-    """Only the well-formed rows of these keys, and only what the verdict reads of them.
+def keep_suspects(blocks: DataFrame, doubtful: DataFrame) -> DataFrame:
+    """Only the well-formed rows of these keys, and only what the verdict reads of them, with the BLOCK_ID of each.
 
     With a row come all well-formed rows of its key, so that the verdicts on these rows are the verdicts on the batch.
 
     Args:
-        parsed: one row for each input line.
+        blocks: of the batch, `blocks.BLOCK_SCHEMA`.
         doubtful: as `doubtful_keys` finds it.
     """
-    hashed = parsed.where(is_event()).select(*_READ_BY_VERDICTS, _key_hash().alias("key_hash"))
-    return hashed.join(doubtful, on="key_hash", how="left_semi").select(*_READ_BY_VERDICTS)
+    suspects = take_rows(blocks, _well_formed, _SUSPECTS_SCHEMA)
+    return suspects.join(doubtful, on="key_hash", how="left_semi").drop("key_hash")
 
 
-def split_by_verdict(parsed: DataFrame, rejected: DataFrame) -> tuple[DataFrame, DataFrame]:
-    """The rows that are events, and all others with their reasons.
-
-    Args:
-        parsed: one row for each input line.
-        rejected: of the well-formed rows those that are no events all the same; ROW_ID and reasons.
-    """
-    events = parsed.where(is_event()).join(rejected.select(ROW_ID), on=ROW_ID, how="left_anti")
-    found = parsed.drop("reasons").join(rejected.select(ROW_ID, "reasons"), on=ROW_ID, how="inner")
-    return events, parsed.where(~is_event()).unionByName(found)
+def _well_formed(rows: pa.RecordBatch, _: Rejected) -> pa.RecordBatch:
+    block_id = pa.repeat(rows[ROW_ID][0], len(rows))
+    arrays = [block_id, _key_hashes(rows), *(rows[name] for name in _READ_BY_VERDICTS)]
+    return pa.record_batch(arrays, names=_SUSPECTS_SCHEMA.names).filter(are_well_formed(rows))
 
 
 def is_event() -> Column:
@@ -177,20 +194,26 @@ def is_event() -> Column:
     return F.size("reasons") == 0
 
 
-def keep_events(events: DataFrame, ingest_batch: int, ingested_at: datetime) -> DataFrame:
-    """The rows that are events, as the log has them."""
-    stamped = events.withColumns(
-        {
-            "ingest_batch": F.lit(ingest_batch).cast("bigint"),
-            "ingested_at": F.lit(ingested_at),
-            "_extra": F.col("extra"),
-        }
-    )
-    return stamped.select(*(one.name for one in EVENTS.columns))
+def keep_events(blocks: DataFrame, ingest_batch: int, ingested_at: datetime) -> DataFrame:
+    """The rows of judged blocks that are events, as the log has them."""
+
+    def take(rows: pa.RecordBatch, rejected: Rejected) -> pa.RecordBatch:
+        events = events_in(rows, rejected)
+        columns = {name: events[name] for name in events.schema.names} | {"_extra": events["extra"]}
+        for name, value in (("ingest_batch", ingest_batch), ("ingested_at", ingested_at)):
+            columns[name] = pa.repeat(pa.scalar(value, EVENTS.arrow_schema.field(name).type), len(events))
+        names = EVENTS.arrow_schema.names
+        return pa.record_batch([columns[name] for name in names], names=names)
+
+    return take_rows(blocks, take, EVENTS.schema)
 
 
-def keep_rejected(others: DataFrame, ingest_batch: int, ingested_at: datetime) -> DataFrame:
-    """The rows that are no events, for quarantine. What only the log or the clock rejected is written anew, inert."""
+def keep_rejected(blocks: DataFrame, ingest_batch: int, ingested_at: datetime) -> DataFrame:
+    """The rows of judged blocks that are no events, for quarantine.
+
+    What only the log or the clock rejected is written anew, inert.
+    """
+    others = take_rows(blocks, others_in, PARSED_SCHEMA)
     inert = [F.col(name) for name in others.columns if name not in (*_NOT_IN_RAW, *ADDRESSES)]
     stamped = others.withColumns(
         {

@@ -14,8 +14,15 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from ceasefire.errors import CheckFailedError, UsageError
-from ceasefire.events.contacts import IS_STRANGER, contacts, is_newer_contact, keep_news, newest_addresses
-from ceasefire.events.parsing import PARSED_SCHEMA, parse_lines
+from ceasefire.events.blocks import BLOCK_SCHEMA, judge_blocks, parse_blocks, rejected_by_block
+from ceasefire.events.contacts import (
+    IS_STRANGER,
+    contacts,
+    is_newer_contact,
+    keep_news,
+    keep_telling,
+    newest_addresses,
+)
 from ceasefire.events.verdicts import (
     annotate_verdicts,
     batch_keys,
@@ -26,7 +33,6 @@ from ceasefire.events.verdicts import (
     keep_rejected,
     keep_suspects,
     known_keys,
-    split_by_verdict,
 )
 from ceasefire.pipelines.features import newest_close
 from ceasefire.pipelines.streams import Follower, start_follower
@@ -82,8 +88,8 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
     lake = workspace.lake
     # Parsed once and kept: a cached frame that reads the table it is then appended to comes back empty. What is kept
     # is worked out by the first query that reads it, which reads all of it: each query has its own price.
-    parsed = lines.mapInArrow(parse_lines(workspace.at_work.contract), PARSED_SCHEMA).localCheckpoint(eager=False)
-    keys = batch_keys(parsed).localCheckpoint(eager=False)
+    blocks = lines.mapInArrow(parse_blocks(workspace.at_work.contract), BLOCK_SCHEMA).localCheckpoint(eager=False)
+    keys = batch_keys(blocks).localCheckpoint(eager=False)
     totals = batch_totals(keys, workspace.clock.now())
     batch_number = lake.batch_number(batch_id)
     pins = read_table(lake, INGEST_BATCHES).where(F.col("ingest_batch") == batch_number)
@@ -92,17 +98,21 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
     if not row_count:
         return None
     ingested_at, late_before = _batch_clock(workspace, pinned, newest, batch_id, row_count)
-    events, others, rejected_count = _judged(lake, parsed, keys, row_count, batch_number, ingested_at, late_before)
+    log = read_table(lake, EVENTS)
+    if pinned:
+        # A batch that was seen before may be there already.
+        log = log.where(F.col("ingest_batch") != batch_number)
+    judged, rejected_count = _judged(log, blocks, keys, row_count, ingested_at, late_before)
     event_count = sum(one["well_formed_count"] or 0 for one in parts) - rejected_count
-    quarantined = keep_rejected(others, batch_number, ingested_at)
+    quarantined = keep_rejected(judged, batch_number, ingested_at)
     writes: list[Callable[[], None]] = []
     if event_count:
-        writes.append(lambda: _write_contacts(lake, events, batch_id))
+        writes.append(lambda: _write_contacts(lake, judged, batch_id))
     if event_count < row_count:
         writes.append(lambda: append_batch(lake, QUARANTINED_EVENTS, quarantined, "ingest", batch_id))
     together(writes)
     if event_count:
-        append_batch(lake, EVENTS, keep_events(events, batch_number, ingested_at), "ingest", batch_id)
+        append_batch(lake, EVENTS, keep_events(judged, batch_number, ingested_at), "ingest", batch_id)
     _check_counts(lake, batch_number, row_count)
     newest_at = max((one["newest_at"] for one in parts if one["newest_at"]), default=None)
     lag = (ingested_at - newest_at).total_seconds() if newest_at else None
@@ -152,39 +162,39 @@ def _horizon(workspace: Workspace) -> timedelta:
 
 
 def _judged(
-    lake: Lake,
-    parsed: DataFrame,
+    log: DataFrame,
+    blocks: DataFrame,
     keys: DataFrame,
     row_count: int,
-    batch_number: int,
     ingested_at: datetime,
     late_before: datetime | None,
-) -> tuple[DataFrame, DataFrame, int]:
-    """The events of the batch, its other rows, and how many well-formed ones the log and the clock reject."""
+) -> tuple[DataFrame, int]:
+    """The blocks of the batch with the verdicts on them, and how many well-formed rows the log and the clock reject.
+
+    `log` is without this batch.
+    """
 
     def spread(hashes: DataFrame) -> DataFrame:
         return _spread(hashes, row_count, BROADCAST_HASHES)
 
-    log = read_table(lake, EVENTS).where(F.col("ingest_batch") != batch_number)
     known = known_keys(log, keys, spread).localCheckpoint(eager=False)
     doubtful = doubtful_keys(keys, known, ingested_at, late_before)
     if doubtful.count() == 0:
-        return parsed.where(is_event()), parsed.where(~is_event()), 0
-    suspects = keep_suspects(parsed, spread(doubtful))
-    verdicts = annotate_verdicts(suspects, known, ingested_at, late_before)
+        return blocks, 0
+    verdicts = annotate_verdicts(keep_suspects(blocks, spread(doubtful)), known, ingested_at, late_before)
     # Kept as the known keys are: what it reads is about to be appended to.
-    rejected = verdicts.where(~is_event()).localCheckpoint(eager=False)
-    rejected_count = rejected.count()
-    events, others = split_by_verdict(parsed, _spread(rejected, rejected_count, BROADCAST_ROWS))
-    return events, others, rejected_count
+    rejected = rejected_by_block(verdicts.where(~is_event())).localCheckpoint(eager=False)
+    (found,) = rows_of(rejected.agg(F.sum(F.size("rejected")).alias("rows")))
+    rejected_count = found["rows"] or 0
+    return judge_blocks(blocks, _spread(rejected, rejected_count, BROADCAST_ROWS)), rejected_count
 
 
 def _spread(frame: DataFrame, row_count: int, most: int) -> DataFrame:
     return F.broadcast(frame) if row_count <= most else frame
 
 
-def _write_contacts(lake: Lake, events: DataFrame, batch_id: int) -> None:
-    news = keep_news(contacts(events), read_table(lake, CONTACTS_VAULT)).localCheckpoint(eager=False)
+def _write_contacts(lake: Lake, judged: DataFrame, batch_id: int) -> None:
+    news = keep_news(contacts(keep_telling(judged)), read_table(lake, CONTACTS_VAULT)).localCheckpoint(eager=False)
     (found,) = rows_of(news.agg(F.count("*").alias("news"), F.count_if(IS_STRANGER).alias("strangers")))
     rows = news.drop(IS_STRANGER)
     if found["strangers"] < found["news"]:
