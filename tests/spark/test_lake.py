@@ -130,7 +130,7 @@ def test_of_a_file_only_the_extremes_of_declared_columns_are_kept(
     append_once(lake, narrow, spark.createDataFrame(visits(("a", 1)), schema=VISITS.schema), "visits", 0)
 
     lines = Path(lake.path(VISITS.name), "_delta_log", f"{1:020}.json").read_text(encoding="utf-8").splitlines()
-    (added,) = (json.loads(line)["add"] for line in lines if "add" in line)
+    (added,) = (action["add"] for action in map(json.loads, lines) if "add" in action)
     kept = json.loads(added["stats"])
     assert kept["numRecords"] == 1
     assert set(kept.get("minValues", {})) == set(kept.get("maxValues", {})) == set(columns)
