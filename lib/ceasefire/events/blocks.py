@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import ArrayType, BinaryType, LongType, StringType, StructField, StructType
 
 from ceasefire.events.contract import Contract
@@ -26,8 +27,6 @@ BLOCK_SCHEMA = StructType(
 )
 """`rows`: an Arrow message of `parsing.ARROW_SCHEMA`; `rejected`: its well-formed rows that are no events, or null."""
 
-_ARROW_REJECTED = pa.list_(pa.struct([(ROW_ID, pa.int64()), ("reasons", pa.list_(pa.string()))]))
-
 Rejected = Mapping[int, list[str]]
 """Of the well-formed rows of a block those that are no events all the same: reasons by row number."""
 
@@ -38,13 +37,12 @@ Take = Callable[[pa.RecordBatch, Rejected], pa.RecordBatch]
 def parse_blocks(contract: Contract) -> BatchFunction:
     """As `parsing.parse_lines`, but each batch of rows comes out as a block that nobody has judged yet."""
     parse = parse_lines(contract)
+    schema = to_arrow_schema(BLOCK_SCHEMA)
 
     def pack(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for rows in parse(batches):
-            cell = pa.array([rows.serialize().to_pybytes()], pa.binary())
-            yield pa.record_batch(
-                [rows[ROW_ID].slice(0, 1), cell, pa.nulls(1, _ARROW_REJECTED)], names=BLOCK_SCHEMA.names
-            )
+            block = {BLOCK_ID: rows[ROW_ID][0].as_py(), "rows": rows.serialize().to_pybytes()}
+            yield pa.RecordBatch.from_pylist([block], schema)
 
     return pack
 
@@ -98,7 +96,7 @@ def _are_events(rows: pa.RecordBatch, rejected: Rejected) -> pa.BooleanArray:
     sound = are_well_formed(rows)
     if not rejected:
         return sound
-    return pc.and_not(sound, pc.is_in(rows[ROW_ID], pa.array(rejected, pa.int64())))
+    return pc.and_not(sound, pc.is_in(rows[ROW_ID], pa.array(list(rejected), pa.int64())))
 
 
 def _kept(rows: pa.RecordBatch, mask: pa.BooleanArray) -> pa.RecordBatch:

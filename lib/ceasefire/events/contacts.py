@@ -50,9 +50,8 @@ def contacts(events: DataFrame) -> DataFrame:
     for kind in ADDRESSES:
         setting = F.struct(F.col("event_at").alias("set_at"), F.col(kind).alias("address"))
         settings.append(F.when(F.map_contains_key("attributes", kind), setting).alias(kind))
-    newest = (
-        events.select(*_CUSTOMER, *settings).groupBy(*_CUSTOMER).agg(*(F.max(kind).alias(kind) for kind in ADDRESSES))
-    )
+    said = events.select(*_CUSTOMER, *settings)
+    newest = said.groupBy(*_CUSTOMER).agg(*(F.max(kind).alias(kind) for kind in ADDRESSES))
     columns = [F.col(name) for name in _CUSTOMER]
     for kind in ADDRESSES:
         columns += [F.col(f"{kind}.address").alias(kind), F.col(f"{kind}.set_at").alias(f"{kind}_set_at")]

@@ -268,14 +268,15 @@ def _scaled(value: Any, decimals: int, limit: int, signed: bool, reasons: set[Re
     """A decimal number, given as text or number, as an integer of 10^-decimals."""
     if value is None or value == "":
         return None
-    scaled = value * 10**decimals if type(value) is int else _exactly_scaled(value, decimals, limit)
+    is_whole = type(value) is int
+    scaled: int | RejectReason = value * 10**decimals if is_whole else _exactly_scaled(value, decimals, limit)
     if isinstance(scaled, RejectReason):
         reasons.add(scaled)
         return None
     if abs(scaled) > limit or (scaled < 0 and not signed):
         reasons.add(RejectReason.OUT_OF_RANGE)
         return None
-    return int(scaled)
+    return scaled
 
 
 def _exactly_scaled(value: Any, decimals: int, limit: int) -> int | RejectReason:

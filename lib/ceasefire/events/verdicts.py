@@ -196,14 +196,14 @@ def is_event() -> Column:
 
 def keep_events(blocks: DataFrame, ingest_batch: int, ingested_at: datetime) -> DataFrame:
     """The rows of judged blocks that are events, as the log has them."""
+    log = EVENTS.arrow_schema
 
     def take(rows: pa.RecordBatch, rejected: Rejected) -> pa.RecordBatch:
         events = events_in(rows, rejected)
         columns = {name: events[name] for name in events.schema.names} | {"_extra": events["extra"]}
         for name, value in (("ingest_batch", ingest_batch), ("ingested_at", ingested_at)):
-            columns[name] = pa.repeat(pa.scalar(value, EVENTS.arrow_schema.field(name).type), len(events))
-        names = EVENTS.arrow_schema.names
-        return pa.record_batch([columns[name] for name in names], names=names)
+            columns[name] = pa.repeat(pa.scalar(value, log.field(name).type), len(events))
+        return pa.record_batch([columns[name] for name in log.names], names=log.names)
 
     return take_rows(blocks, take, EVENTS.schema)
 
