@@ -141,6 +141,21 @@ def test_a_batch_that_is_repeated_changes_nothing_and_a_copy_adds_only_duplicate
         ingest(later, lines, 1)
 
 
+def test_a_batch_of_events_alone_that_is_repeated_does_not_take_itself_for_known(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    workspace = workspace_in(tmp_path, spark)
+    lines = [browse("e1"), browse("e2")]
+    ingest(workspace, lines, 0)
+    once = contents(workspace)
+
+    # when what was written before the query could note that it was done comes again
+    ingest(workspace, lines, 0)
+
+    assert contents(workspace) == once
+    assert not rejections(workspace)
+
+
 def test_a_batch_of_which_a_table_holds_one_row_too_many_is_not_called_done(
     spark: SparkSession, tmp_path: Path
 ) -> None:
