@@ -22,6 +22,7 @@ WALL = AS_OF + timedelta(days=2)
 AS_SPARK_COMES = {
     "spark.sql.codegen.wholeStage": "true",
     "spark.sql.codegen.factoryMode": "FALLBACK",
+    "spark.sql.subexpressionElimination.enabled": "true",
     "spark.sql.adaptive.enabled": "true",
     "spark.driver.extraJavaOptions": "-XX:+UseG1GC",
 }

@@ -150,8 +150,9 @@ def known_keys(log: DataFrame, keys: DataFrame, spread: Callable[[DataFrame], Da
         keys: of the batch, as `batch_keys` finds them.
         spread: how a set of hashes travels to where the log lies; a broadcast while it is small.
     """
-    known = log.select("event_key", F.col("payload_hash").alias("known_payload_hash"), _key_hash().alias("key_hash"))
-    return known.join(spread(keys.select("key_hash")), on="key_hash", how="left_semi").drop("key_hash")
+    # The log's own hashes are worked out in the join: as a column, each of its rows would be written once more.
+    known = log.join(spread(keys.select("key_hash")), _key_hash() == F.col("key_hash"), "left_semi")
+    return known.select("event_key", F.col("payload_hash").alias("known_payload_hash"))
 
 
 def doubtful_keys(keys: DataFrame, known: DataFrame, ingested_at: datetime, late_before: datetime | None) -> DataFrame:

@@ -65,6 +65,8 @@ _LOCAL = {
     # work on rows is done in Arrow and numpy either way.
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    # A plan that is not compiled keeps what two expressions share in a cache, which costs more than it spares.
+    "spark.sql.subexpressionElimination.enabled": "false",
 }
 
 # A heap and a space for classes that start small are collected whole each time that they have to grow: half of all that
