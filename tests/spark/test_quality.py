@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from pyspark.sql.types import DataType, DoubleType, FloatType, StringType, Times
 from ceasefire.cli.main import exit_code_of
 from ceasefire.events.verdicts import FUTURE_TOLERANCE
 from ceasefire.pipelines.clock import tick_rows
-from ceasefire.pipelines.quality import CHECKED_TABLES, check_window, each, held_windows
-from ceasefire.pipelines.release import release_at
+from ceasefire.pipelines.decide import decide_closed
+from ceasefire.pipelines.quality import CHECKED_TABLES, check_window, each, held_windows, is_checked
+from ceasefire.pipelines.release import release_at, release_due
 from ceasefire.pipelines.run import run
 from ceasefire.pipelines.summary import summaries
 from ceasefire.pipelines.workspace import Workspace
@@ -27,9 +29,17 @@ from ceasefire.quality.expectations import (
     unexpected_counts,
 )
 from ceasefire.quality.suites import suite_counts
-from ceasefire.storage.lake import append_once, read_table, rows_of
-from ceasefire.tables import DECISIONS, QUALITY_RESULTS, SEND_QUEUE, WITHHELD_SENDS, DeltaTable
-from small_brand import FIRST_CLOSE, SECOND_CLOSE, corner, run_small_brand, write_brand, write_events
+from ceasefire.storage.lake import Write, append_once, read_table, rows_of
+from ceasefire.tables import (
+    CLOCK_TICKS,
+    DECISIONS,
+    QUALITY_RESULTS,
+    SEND_QUEUE,
+    WINDOW_CLOSES,
+    WITHHELD_SENDS,
+    DeltaTable,
+)
+from small_brand import FIRST_CLOSE, SECOND_CLOSE, PowerCutError, corner, run_small_brand, write_brand, write_events
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +171,35 @@ def test_a_failed_check_holds_the_release_of_its_window_and_nothing_else_until_t
             for one in (workspace, ran)
         )
         assert found == expected != []
+
+
+def test_between_the_decisions_of_a_window_and_their_check_nothing_of_it_is_released(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    # given a run that ends when a window's decisions are written, and their check has not begun
+    def cut_the_power(write: Write) -> None:
+        if write == Write(DECISIONS.name, done=True):
+            raise PowerCutError(write.table)
+
+    write_brand(tmp_path / "conf")
+    events = str(write_events(tmp_path / "events"))
+    workspace = corner(spark, tmp_path)
+    cut = replace(workspace, lake=replace(workspace.lake, observe=cut_the_power))
+    with pytest.raises(PowerCutError):
+        run(cut, events, FIRST_CLOSE, FIRST_CLOSE, lambda what: None, examine=True)
+
+    # when all its slots have come, then nothing leaves
+    append_once(workspace.lake, CLOCK_TICKS, tick_rows([(SECOND_CLOSE, None)], is_live=True), "ticks", 0)
+    assert held_windows(workspace.lake) == [FIRST_CLOSE]
+    assert release_due(workspace, SECOND_CLOSE, SECOND_CLOSE, 99) is None
+    assert read_table(workspace.lake, SEND_QUEUE).isEmpty()
+
+    # but who repeats the decision takes the check, whatever it checks itself, and all of it goes
+    assert decide_closed(workspace, read_table(workspace.lake, WINDOW_CLOSES), 0) is None
+    assert is_checked(workspace.lake, FIRST_CLOSE)
+    assert held_windows(workspace.lake) == []
+    assert release_due(workspace, SECOND_CLOSE, SECOND_CLOSE, 99) is not None
+    assert not read_table(workspace.lake, SEND_QUEUE).isEmpty()
 
 
 def test_rows_that_are_broken_are_found_and_the_command_says_so_and_ends_with_one(

@@ -71,6 +71,7 @@ class Pins:
     ledger_version: int
     withheld_version: int
     models: tuple[ModelInUse, ...]
+    is_examined: bool
 
 
 def start_decide(workspace: Workspace, once: bool) -> Follower:
@@ -88,11 +89,11 @@ def decide_closed(workspace: Workspace, closes: DataFrame, batch_id: int) -> Fig
     counts: dict[str, Counter[str]] = {"outcomes": Counter(), "losses": Counter()}
     decided = None
     for close in sorted(rows_of(closes), key=lambda row: row["window_end"]):
-        run = decide_window(workspace, close)
+        run, is_new = decide_window(workspace, close)
         # After the commit, and again if it was not come to: a check decides nothing, it only holds the release.
-        if workspace.is_examined(close["window_end"]) and not is_checked(workspace.lake, close["window_end"]):
+        if run["is_examined"] and not is_checked(workspace.lake, close["window_end"]):
             check_window(workspace, close["window_end"])
-        if run is None:
+        if not is_new:
             continue
         decided = close["window_end"]
         counts["outcomes"].update(send=run["send_count"], silence=run["customer_count"] - run["send_count"])
@@ -100,7 +101,7 @@ def decide_closed(workspace: Workspace, closes: DataFrame, batch_id: int) -> Fig
     return None if decided is None else Figures((workspace.clock.now() - decided).total_seconds(), counts)
 
 
-def decide_window(workspace: Workspace, close: dict[str, Any]) -> dict[str, Any] | None:
+def decide_window(workspace: Workspace, close: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """Decide for every customer of a closed window; a window that is decided stays as it is.
 
     Args:
@@ -108,7 +109,7 @@ def decide_window(workspace: Workspace, close: dict[str, Any]) -> dict[str, Any]
         close: a row of window_closes.
 
     Returns:
-        The row of decision_runs; None when the window was decided before.
+        The row of decision_runs, and whether the window was not decided before.
 
     Raises:
         CheckFailedError: the features of the window are not all there.
@@ -117,8 +118,8 @@ def decide_window(workspace: Workspace, close: dict[str, Any]) -> dict[str, Any]
     here = F.col("window_end") == F.lit(window_end)
     run = rows_of(read_table(lake, DECISION_RUNS).where(here))
     if run and not read_table(lake, DECISIONS).where(here).isEmpty():
-        return None
-    pins = _pins(workspace, run)
+        return run[0], False
+    pins = _pins(workspace, window_end, run)
     (window, passed), before = together(
         (lambda: _candidates(workspace, close, pins), read_table(lake, SEGMENT_MEMBERSHIPS).toArrow)
     )
@@ -137,6 +138,7 @@ def decide_window(workspace: Workspace, close: dict[str, Any]) -> dict[str, Any]
         "bundle": pins.at_work.brand.bundle.text,
         "code_version": version("ceasefire"),
         "models": [{name: getattr(one, name) for name in MODEL_PIN.names} for one in pins.models],
+        "is_examined": pins.is_examined,
         "policy": policy.value,
         "customer_count": decisions.num_rows,
         "send_count": int((settlement.winner >= 0).sum()),
@@ -155,14 +157,14 @@ def decide_window(workspace: Workspace, close: dict[str, Any]) -> dict[str, Any]
     )
     _write_memberships(lake, before, changes, window_end)
     append_once(lake, DECISIONS, decisions, "decide", number)
-    return row
+    return row, True
 
 
 def _one_row(row: dict[str, Any]) -> pa.Table:
     return pa.table({name: [value] for name, value in row.items()}, schema=DECISION_RUNS.arrow_schema)
 
 
-def _pins(workspace: Workspace, run: list[dict[str, Any]]) -> Pins:
+def _pins(workspace: Workspace, window_end: datetime, run: list[dict[str, Any]]) -> Pins:
     if not run:
         ledger, withheld, models = together(
             (
@@ -171,13 +173,13 @@ def _pins(workspace: Workspace, run: list[dict[str, Any]]) -> Pins:
                 lambda: models_in_use(workspace, workspace.brand, None),
             )
         )
-        return Pins(workspace.at_work, ledger, withheld, models)
+        return Pins(workspace.at_work, ledger, withheld, models, workspace.is_examined(window_end))
     pinned = run[0]
     at_work = workspace.at_work
     if pinned["bundle_hash"] != at_work.brand.bundle.hash:
         at_work = load_pinned_brand(pinned["bundle"], at_work.key)
     models = models_in_use(workspace, at_work.brand, pinned["models"])
-    return Pins(at_work, pinned["ledger_version"], pinned["withheld_version"], models)
+    return Pins(at_work, pinned["ledger_version"], pinned["withheld_version"], models, pinned["is_examined"])
 
 
 def _candidates(workspace: Workspace, close: dict[str, Any], pins: Pins) -> tuple[Window, pa.Table]:

@@ -17,7 +17,15 @@ from ceasefire.quality.expectations import Expectation, checked_columns, expecta
 from ceasefire.quality.page import quality_page
 from ceasefire.quality.suites import suite_counts
 from ceasefire.storage.lake import Lake, append_once, read_table, rows_of
-from ceasefire.tables import DECISIONS, EVENTS, QUALITY_RESULTS, WINDOW_CLOSES, WINDOW_FEATURES, DeltaTable
+from ceasefire.tables import (
+    DECISION_RUNS,
+    DECISIONS,
+    EVENTS,
+    QUALITY_RESULTS,
+    WINDOW_CLOSES,
+    WINDOW_FEATURES,
+    DeltaTable,
+)
 
 PAGE = "quality.html"
 CHECKED_TABLES = (EVENTS, WINDOW_FEATURES, DECISIONS)
@@ -76,9 +84,12 @@ def newest_results(lake: Lake) -> DataFrame:
 
 
 def held_windows(lake: Lake) -> list[datetime]:
-    """The windows of which nothing may be released: a critical expectation does not hold."""
-    broken = newest_results(lake).where(F.col("is_critical") & (F.col("unexpected_count") > 0))
-    return sorted(row["window_end"] for row in rows_of(broken.select("window_end").distinct()))
+    """The windows of which nothing may be released: something critical does not hold, or is yet to be checked."""
+    results = newest_results(lake).select("window_end", "is_critical", "unexpected_count")
+    examined = read_table(lake, DECISION_RUNS).where("is_examined").select("window_end")
+    of_each = examined.join(results, on="window_end", how="full")
+    is_held = F.col("is_critical").isNull() | (F.col("is_critical") & (F.col("unexpected_count") > 0))
+    return sorted(row["window_end"] for row in rows_of(of_each.where(is_held).select("window_end").distinct()))
 
 
 def write_quality_page(workspace: Workspace) -> None:

@@ -35,6 +35,7 @@ DECISION_RUNS = DeltaTable(
         column("bundle", StringType(), "the configuration itself; lists as pseudonyms"),
         column("code_version", StringType(), "version of the program"),
         column("models", ArrayType(MODEL_PIN), "every model that a campaign names"),
+        column("is_examined", BooleanType(), "whether its rows are checked before anything of it is released"),
         column("policy", StringType(), "vocabulary.Policy"),
         column("customer_count", LongType(), "decisions of the window"),
         column("send_count", LongType(), "of which sends"),
