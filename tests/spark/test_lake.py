@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from ceasefire.storage.lake import (
     replace_where,
     rows_of,
     table_version,
+    together,
 )
 from ceasefire.tables import DeltaTable, column, conform
 
@@ -117,6 +119,47 @@ def test_a_frame_that_does_not_fit_its_table_says_everything_at_once_and_a_root_
     numbered = VISITS.with_columns([column("city", LongType(), "city", nullable=True)])
     with pytest.raises(UsageError, match="declared anew with another type; give it a new name"):
         replace_where(lake, numbered, row.withColumn("city", F.lit(7).cast("bigint")), "visit_id = 'a'")
+
+
+def test_tables_of_another_version_are_all_named_before_anything_is_written(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lake = Lake(spark, str(tmp_path), "corner")
+    pages = replace(VISITS, name="pages")
+    create_tables(lake, [VISITS, pages])
+
+    # given a version that wants a column more, and one that wants one of another type; fewer do no harm
+    seconds = VISITS.with_columns([column("seconds", LongType(), "how long", nullable=True)])
+    text = replace(pages, columns=(*pages.columns[:2], column("page_count", StringType(), "pages")))
+    create_tables(lake, [replace(VISITS, columns=VISITS.columns[:2])])
+
+    with pytest.raises(UsageError) as refused:
+        create_tables(lake, [seconds, text])
+    assert str(refused.value) == (
+        f"the tables in {tmp_path}/corner are of another version of ceasefire (table visits: seconds: missing; "
+        "table pages: page_count: is bigint, declared string); choose another folder with --root, or go on with that "
+        "version"
+    )
+
+
+def test_whoever_makes_tables_at_the_same_time_finds_them_made(spark: SparkSession, tmp_path: Path) -> None:
+    lake = Lake(spark, str(tmp_path), "corner")
+    tables = [replace(VISITS, name=f"visits_{one}") for one in range(4)]
+
+    together([partial(create_tables, lake, tables)] * 4)
+
+    for table in tables:
+        assert (rows_of(read_table(lake, table)), table_version(lake, table)) == ([], 0)
+
+
+def test_a_folder_that_a_killed_process_left_without_a_table_is_named(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "corner" / "visits" / "_delta_log").mkdir(parents=True)
+    monkeypatch.setattr("ceasefire.storage.lake.CREATION_ATTEMPTS", 2)
+
+    with pytest.raises(UsageError, match=r"corner/visits is not empty and no table; remove it"):
+        create_tables(Lake(spark, str(tmp_path), "corner"), [VISITS])
 
 
 @pytest.mark.parametrize("columns", [("visit_at",), ()])

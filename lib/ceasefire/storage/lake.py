@@ -7,19 +7,27 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from time import sleep
 from typing import Any, TypeVar, overload
 
 import pyarrow as pa
+from delta.exceptions import ConcurrentWriteException, MetadataChangedException, ProtocolChangedException
 from delta.tables import DeltaTable as StoredTable
+from delta.tables import DeltaTableBuilder
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from ceasefire.errors import EnvironmentMissingError, UsageError
-from ceasefire.tables import DeltaTable, conform
+from ceasefire.tables import DeltaTable, conform, misfits
 
 PARALLEL_TASKS = 4
 BATCHES_PER_EPOCH = 1 << 32
+CREATION_ATTEMPTS = 50
+CREATION_PAUSE_SECONDS = 0.2
+NOT_YET_MADE = ("DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION", "DELTA_TABLE_NOT_FOUND")
+"""What Delta says of a folder in which another process has made the log's folder and not yet its first entry."""
+
 Result = TypeVar("Result")
 Other = TypeVar("Other")
 Third = TypeVar("Third")
@@ -76,20 +84,29 @@ class Lake:
 def create_tables(lake: Lake, tables: Iterable[DeltaTable]) -> None:
     """Make every table that is not there yet, so that each can be read and followed from the start.
 
+    Several processes may do so at once, as jobs that are started together do on a new root.
+
     Raises:
         EnvironmentMissingError: the root cannot be written.
+        UsageError: tables are there and have not the declared columns, all of which it names; or the folder of one
+            holds something that is no table.
     """
     if lake.local_folder is not None:
         try:
             lake.local_folder.mkdir(parents=True, exist_ok=True)
             probe = lake.local_folder / ".writable"
             probe.touch()
-            probe.unlink()
+            probe.unlink(missing_ok=True)
         except OSError as error:
             raise EnvironmentMissingError(
                 f"cannot write to {lake.local_folder}: {error.strerror}; choose another folder with --root"
             ) from None
-    together([partial(_create, lake, table) for table in tables])
+    answers = together([partial(_create, lake, table) for table in tables])
+    if unfit := "; ".join(filter(None, answers)):
+        raise UsageError(
+            f"the tables in {lake.path()} are of another version of ceasefire ({unfit}); "
+            "choose another folder with --root, or go on with that version"
+        )
 
 
 def has_tables(lake: Lake, table: DeltaTable) -> bool:
@@ -220,9 +237,27 @@ def together(tasks: Iterable[Callable[[], Any]]) -> tuple[Any, ...]:
         return tuple(future.result() for future in [pool.submit(task) for task in tasks])
 
 
-def _create(lake: Lake, table: DeltaTable) -> None:
-    if has_tables(lake, table):
-        return
+def _create(lake: Lake, table: DeltaTable) -> str:
+    """Make a table that is not there; of one that is there, in what it is not as declared."""
+    for _ in range(CREATION_ATTEMPTS):
+        if has_tables(lake, table):
+            problems = misfits(read_table(lake, table).schema, table)
+            return f"table {table.name}: {', '.join(problems)}" if problems else ""
+        try:
+            _builder(lake, table).execute()
+        except (ProtocolChangedException, MetadataChangedException, ConcurrentWriteException):
+            pass  # Another process was faster: the table is there.
+        except AnalysisException as error:
+            if not any(one in str(error) for one in NOT_YET_MADE):
+                raise
+            # Another process has made the folder, and will have made the table in a moment.
+            sleep(CREATION_PAUSE_SECONDS)
+    raise UsageError(
+        f"{lake.path(table.name)} is not empty and no table; remove it: a process that was killed may have left it"
+    )
+
+
+def _builder(lake: Lake, table: DeltaTable) -> DeltaTableBuilder:
     builder = StoredTable.createIfNotExists(lake.spark).location(lake.path(table.name)).comment(table.grain)
     for one in table.columns:
         builder = builder.addColumn(one.name, one.type, comment=one.meaning)
@@ -230,11 +265,9 @@ def _create(lake: Lake, table: DeltaTable) -> None:
         builder = builder.partitionedBy(*table.partition_by)
     builder = builder.property("delta.enableDeletionVectors", "false" if table.append_only else "true")
     if table.skip_by:
-        builder = builder.property("delta.dataSkippingStatsColumns", ",".join(table.skip_by))
-    else:
-        # Without a list it would be the first 32 columns.
-        builder = builder.property("delta.dataSkippingNumIndexedCols", "0")
-    builder.execute()
+        return builder.property("delta.dataSkippingStatsColumns", ",".join(table.skip_by))
+    # Without a list it would be the first 32 columns.
+    return builder.property("delta.dataSkippingNumIndexedCols", "0")
 
 
 def _frame(lake: Lake, table: DeltaTable, rows: DataFrame | pa.Table) -> DataFrame:

@@ -1,6 +1,6 @@
 """Every table of a brand, declared once."""
 
-from ceasefire.tables.declaration import Column, DeltaTable, column, conform
+from ceasefire.tables.declaration import Column, DeltaTable, column, conform, misfits
 from ceasefire.tables.intake import CONTACTS_VAULT, EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS
 from ceasefire.tables.learning import TRAINING_ROWS
 from ceasefire.tables.ledger import CANDIDATE, DECISION_RUNS, DECISIONS, MODEL_PIN, TREATMENT
@@ -66,4 +66,5 @@ __all__ = [
     "DeltaTable",
     "column",
     "conform",
+    "misfits",
 ]

@@ -77,18 +77,24 @@ def conform(frame: DataFrame, table: DeltaTable) -> DataFrame:
     Raises:
         CheckFailedError: it lacks a column, has one too many, or one of another type; all of it at once.
     """
-    found = {one.name: one.dataType for one in frame.schema.fields}
+    declared = {one.name for one in table.columns}
+    problems = misfits(frame.schema, table)
+    problems += [f"{name}: not declared" for name in frame.columns if name not in declared]
+    if problems:
+        raise CheckFailedError(f"not fit for table '{table.name}' ({table.grain}): {'; '.join(problems)}")
+    return frame.select(*(one.name for one in table.columns))
+
+
+def misfits(schema: StructType, table: DeltaTable) -> list[str]:
+    """What a schema lacks to hold the declared columns, one phrase for each column; further columns do not matter."""
+    found = {one.name: one.dataType for one in schema.fields}
     problems = []
     for one in table.columns:
         if one.name not in found:
             problems.append(f"{one.name}: missing")
         elif _shape(found[one.name]) != _shape(one.type):
             problems.append(f"{one.name}: is {found[one.name].simpleString()}, declared {one.type.simpleString()}")
-    declared = {one.name for one in table.columns}
-    problems += [f"{name}: not declared" for name in found if name not in declared]
-    if problems:
-        raise CheckFailedError(f"not fit for table '{table.name}' ({table.grain}): {'; '.join(problems)}")
-    return frame.select(*(one.name for one in table.columns))
+    return problems
 
 
 def _shape(data_type: DataType) -> str:
