@@ -245,6 +245,7 @@ def _create(lake: Lake, table: DeltaTable) -> str:
             return f"table {table.name}: {', '.join(problems)}" if problems else ""
         try:
             _builder(lake, table).execute()
+            return ""
         except (ProtocolChangedException, MetadataChangedException, ConcurrentWriteException):
             pass  # Another process was faster: the table is there.
         except AnalysisException as error:
