@@ -121,9 +121,7 @@ def test_a_frame_that_does_not_fit_its_table_says_everything_at_once_and_a_root_
         replace_where(lake, numbered, row.withColumn("city", F.lit(7).cast("bigint")), "visit_id = 'a'")
 
 
-def test_tables_of_another_version_are_all_named_before_anything_is_written(
-    spark: SparkSession, tmp_path: Path
-) -> None:
+def test_tables_of_another_version_are_all_named_at_once(spark: SparkSession, tmp_path: Path) -> None:
     lake = Lake(spark, str(tmp_path), "corner")
     pages = replace(VISITS, name="pages")
     create_tables(lake, [VISITS, pages])
