@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
-from ceasefire.pipelines.ingest import event_source, start_ingest
-from ceasefire.pipelines.jobs import run_job
+try:
+    from ceasefire.pipelines.ingest import event_source, start_ingest
+    from ceasefire.pipelines.jobs import run_job
+except ModuleNotFoundError as missing:
+    sys.stderr.write(
+        f"ingest_events: the driver has no module '{missing.name}'; deploy/spark/README.md says what goes where\n"
+    )
+    sys.exit(3)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

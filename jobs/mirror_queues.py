@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
-from ceasefire.pipelines.jobs import run_job
-from ceasefire.pipelines.queue_topics import start_queue_topics
+try:
+    from ceasefire.pipelines.jobs import run_job
+    from ceasefire.pipelines.queue_topics import start_queue_topics
+except ModuleNotFoundError as missing:
+    sys.stderr.write(
+        f"mirror_queues: the driver has no module '{missing.name}'; deploy/spark/README.md says what goes where\n"
+    )
+    sys.exit(3)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

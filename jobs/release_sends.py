@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
-from ceasefire.pipelines.jobs import run_job
-from ceasefire.pipelines.release import start_release
+try:
+    from ceasefire.pipelines.jobs import run_job
+    from ceasefire.pipelines.release import start_release
+except ModuleNotFoundError as missing:
+    sys.stderr.write(
+        f"release_sends: the driver has no module '{missing.name}'; deploy/spark/README.md says what goes where\n"
+    )
+    sys.exit(3)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

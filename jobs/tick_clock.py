@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
-from ceasefire.pipelines.jobs import run_clock_job
+try:
+    from ceasefire.pipelines.jobs import run_clock_job
+except ModuleNotFoundError as missing:
+    sys.stderr.write(
+        f"tick_clock: the driver has no module '{missing.name}'; deploy/spark/README.md says what goes where\n"
+    )
+    sys.exit(3)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
-from ceasefire.config.settings import JobSettings
-from ceasefire.pipelines.jobs import work_in_job
-from ceasefire.pipelines.training import train
-from ceasefire.pipelines.workspace import Workspace
+try:
+    from ceasefire.config.settings import JobSettings
+    from ceasefire.pipelines.jobs import work_in_job
+    from ceasefire.pipelines.training import train
+    from ceasefire.pipelines.workspace import Workspace
+except ModuleNotFoundError as missing:
+    sys.stderr.write(
+        f"train_uplift: the driver has no module '{missing.name}'; deploy/spark/README.md says what goes where\n"
+    )
+    sys.exit(3)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,16 @@ def test_a_job_is_a_short_file_with_a_main_that_says_what_it_lacks(
 
     assert stopped.value.code == 2
     assert "--settings nowhere.yaml: there is no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.stem)
+def test_a_driver_without_the_package_is_one_sentence(job: Path) -> None:
+    without_packages = [sys.executable, "-I", "-S", str(job), "--settings", "nowhere.yaml"]
+
+    ended = subprocess.run(without_packages, capture_output=True, text=True, check=False)
+
+    said = f"{job.stem}: the driver has no module 'ceasefire'; deploy/spark/README.md says what goes where\n"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (3, "", said)
 
 
 @pytest.mark.parametrize("module", MODULES)
