@@ -14,8 +14,9 @@ from pyspark.sql.types import DataType, DoubleType, FloatType, StringType, Times
 
 from ceasefire.cli.main import exit_code_of
 from ceasefire.events.verdicts import FUTURE_TOLERANCE
+from ceasefire.pipelines import release
 from ceasefire.pipelines.clock import tick_rows
-from ceasefire.pipelines.decide import decide_closed
+from ceasefire.pipelines.decide import decide_closed, decide_window
 from ceasefire.pipelines.quality import CHECKED_TABLES, check_window, each, held_windows, is_checked
 from ceasefire.pipelines.release import release_at, release_due
 from ceasefire.pipelines.run import run
@@ -29,9 +30,10 @@ from ceasefire.quality.expectations import (
     unexpected_counts,
 )
 from ceasefire.quality.suites import suite_counts
-from ceasefire.storage.lake import Write, append_once, read_table, rows_of
+from ceasefire.storage.lake import Lake, Write, append_once, read_table, rows_of
 from ceasefire.tables import (
     CLOCK_TICKS,
+    DECISION_RUNS,
     DECISIONS,
     QUALITY_RESULTS,
     SEND_QUEUE,
@@ -174,11 +176,11 @@ def test_a_failed_check_holds_the_release_of_its_window_and_nothing_else_until_t
 
 
 def test_between_the_decisions_of_a_window_and_their_check_nothing_of_it_is_released(
-    spark: SparkSession, tmp_path: Path
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given a run that ends when a window's decisions are written, and their check has not begun
+    # given a run that ends before its window is decided
     def cut_the_power(write: Write) -> None:
-        if write == Write(DECISIONS.name, done=True):
+        if write == Write(DECISION_RUNS.name, done=False):
             raise PowerCutError(write.table)
 
     write_brand(tmp_path / "conf")
@@ -186,10 +188,21 @@ def test_between_the_decisions_of_a_window_and_their_check_nothing_of_it_is_rele
     workspace = corner(spark, tmp_path)
     cut = replace(workspace, lake=replace(workspace.lake, observe=cut_the_power))
     with pytest.raises(PowerCutError):
-        run(cut, events, FIRST_CLOSE, FIRST_CLOSE, lambda what: None, examine=True)
+        run(cut, events, FIRST_CLOSE, FIRST_CLOSE, lambda what: None)
 
-    # when all its slots have come, then nothing leaves
+    # when all its slots have come, and it is decided just after release has seen that nothing is held
+    def look_and_be_overtaken(lake: Lake) -> list[datetime]:
+        held = held_windows(lake)
+        (close,) = rows_of(read_table(lake, WINDOW_CLOSES))
+        decide_window(replace(workspace, is_examined=lambda window_end: True), close)
+        return held
+
     append_once(workspace.lake, CLOCK_TICKS, tick_rows([(SECOND_CLOSE, None)], is_live=True), "ticks", 0)
+    with monkeypatch.context() as overtaken:
+        overtaken.setattr(release, "held_windows", look_and_be_overtaken)
+        assert release_due(workspace, SECOND_CLOSE, SECOND_CLOSE, 98) is None
+
+    # then nothing leaves, now or later
     assert held_windows(workspace.lake) == [FIRST_CLOSE]
     assert release_due(workspace, SECOND_CLOSE, SECOND_CLOSE, 99) is None
     assert read_table(workspace.lake, SEND_QUEUE).isEmpty()

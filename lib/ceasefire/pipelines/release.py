@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -90,17 +91,13 @@ def release_due(workspace: Workspace, since: datetime, now: datetime | None, bat
         CheckFailedError: an identity is broken. If it is one of what came before, nothing is released.
     """
     lake = workspace.lake
-    open_sends, ticks, held = together(
-        (
-            lambda: _open_sends(lake, since),
-            lambda: rows_of(read_table(lake, CLOCK_TICKS).select("tick_at")),
-            lambda: held_windows(lake),
-        )
-    )
+    # What is held is read last: before a window's decisions are there, its run says whether they are to be checked.
+    open_sends = _open_sends(lake, since)
+    (slots, ticks), held = together((lambda: _slots_and_ticks(lake, open_sends), lambda: held_windows(lake)))
     if held:
         open_sends = open_sends.where(~F.col("as_of").isin(held))
-    slots = rows_of(open_sends.select("as_of", "slot_at", "is_handled").distinct())
-    judged_at = first_ticks((one["slot_at"] for one in slots), (one["tick_at"] for one in ticks), now)
+        slots = [one for one in slots if one["as_of"] not in held]
+    judged_at = first_ticks((one["slot_at"] for one in slots), ticks, now)
     reached = [one for one in slots if one["slot_at"] in judged_at]
     due = [one for one in reached if not one["is_handled"] or judged_at[one["slot_at"]] >= since]
     if not due:
@@ -130,9 +127,20 @@ def release_due(workspace: Workspace, since: datetime, now: datetime | None, bat
 
 
 def _open_sends(lake: Lake, since: datetime) -> DataFrame:
-    """As `keep_open`; kept once a query has read it, since what it reads is about to be appended to."""
+    """As `keep_open`, of the ledger as it is now; kept once a query has read it, since more is appended."""
     handled = read_table(lake, SEND_QUEUE).select("send_id").union(read_table(lake, WITHHELD_SENDS).select("send_id"))
     return keep_open(read_table(lake, DECISIONS), handled, since).localCheckpoint(eager=False)
+
+
+def _slots_and_ticks(lake: Lake, open_sends: DataFrame) -> tuple[list[dict[str, Any]], list[datetime]]:
+    """The windows and slots of open sends, and every tick that may be the first to reach one of them."""
+    slots = rows_of(open_sends.select("as_of", "slot_at", "is_handled").distinct())
+    if not slots:
+        return [], []
+    # A clock that ticks for years leaves a file for each tick; the columns that files are skipped by know its instant.
+    since = min(one["slot_at"] for one in slots)
+    ticks = rows_of(read_table(lake, CLOCK_TICKS).where(F.col("tick_at") >= F.lit(since)).select("tick_at"))
+    return slots, [one["tick_at"] for one in ticks]
 
 
 def _judged(workspace: Workspace, waiting: DataFrame) -> tuple[DataFrame, Fates]:
