@@ -86,6 +86,13 @@ def test_a_write_that_is_repeated_is_done_once(spark: SparkSession, tmp_path: Pa
     overwrite(lake, VISITS, visits(("e", 1)))
     assert (stored(lake), len(stored(lake, before))) == ({"e": 1}, 6)
 
+    # a version is the same where the disk can be asked and where Delta has to be, also behind a checkpoint of the log
+    for number in range(10):
+        append_once(lake, VISITS, visits((f"more {number}", 1)), "more", number)
+    assert any(Path(lake.path(VISITS.name, "_delta_log")).glob("*.checkpoint.parquet"))
+    asked_of_delta = table_version(replace(lake, root=f"file://{tmp_path}/root"), VISITS)
+    assert table_version(lake, VISITS) == asked_of_delta == before + 11
+
 
 def test_a_frame_that_does_not_fit_its_table_says_everything_at_once_and_a_root_that_cannot_be_written_too(
     spark: SparkSession, tmp_path: Path

@@ -113,7 +113,7 @@ def has_tables(lake: Lake, table: DeltaTable) -> bool:
     """Whether this table has been created."""
     if lake.local_folder is not None:
         # Asked of the disk: a run asks for every table, and Spark takes seconds to say so of all.
-        return any(Path(lake.local_folder, table.name, "_delta_log").glob("*.json"))
+        return bool(_versions(lake.local_folder, table))
     return bool(StoredTable.isDeltaTable(lake.spark, lake.path(table.name)))
 
 
@@ -148,6 +148,9 @@ def rows_of(frame: DataFrame) -> list[dict[str, Any]]:
 
 def table_version(lake: Lake, table: DeltaTable) -> int:
     """The newest version of a table."""
+    if lake.local_folder is not None:
+        # Asked of the disk: each window asks twice, and Delta's history takes two queries each time.
+        return max(_versions(lake.local_folder, table))
     row = StoredTable.forPath(lake.spark, lake.path(table.name)).history(1).select("version").first()
     assert row is not None, "a created table has a version"
     return int(row["version"])
@@ -235,6 +238,12 @@ def together(tasks: Iterable[Callable[[], Any]]) -> tuple[Any, ...]:
     """Do independent reads or writes at the same time: on small data a query or a commit waits more than it works."""
     with ThreadPoolExecutor(PARALLEL_TASKS) as pool:
         return tuple(future.result() for future in [pool.submit(task) for task in tasks])
+
+
+def _versions(folder: Path, table: DeltaTable) -> list[int]:
+    """The versions of a table that its log has entries of, by their names."""
+    entries = Path(folder, table.name, "_delta_log").glob("*.json")
+    return [int(one.stem) for one in entries if one.stem.isdigit()]
 
 
 def _create(lake: Lake, table: DeltaTable) -> str:
