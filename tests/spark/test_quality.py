@@ -14,7 +14,6 @@ from pyspark.sql.types import DataType, DoubleType, FloatType, StringType, Times
 
 from ceasefire.cli.main import exit_code_of
 from ceasefire.events.verdicts import FUTURE_TOLERANCE
-from ceasefire.pipelines import release
 from ceasefire.pipelines.clock import tick_rows
 from ceasefire.pipelines.decide import decide_closed, decide_window
 from ceasefire.pipelines.quality import CHECKED_TABLES, check_window, each, held_windows, is_checked
@@ -175,34 +174,49 @@ def test_a_failed_check_holds_the_release_of_its_window_and_nothing_else_until_t
         assert found == expected != []
 
 
-def test_between_the_decisions_of_a_window_and_their_check_nothing_of_it_is_released(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # given a run that ends before its window is decided
-    def cut_the_power(write: Write) -> None:
-        if write == Write(DECISION_RUNS.name, done=False):
+def run_until(write: Write, spark: SparkSession, folder: Path) -> Workspace:
+    """The small brand after a run that examines, and was cut at a write in its first window."""
+
+    def cut_the_power(seen: Write) -> None:
+        if seen == write:
             raise PowerCutError(write.table)
 
-    write_brand(tmp_path / "conf")
-    events = str(write_events(tmp_path / "events"))
-    workspace = corner(spark, tmp_path)
+    write_brand(folder / "conf")
+    events = str(write_events(folder / "events"))
+    workspace = corner(spark, folder)
     cut = replace(workspace, lake=replace(workspace.lake, observe=cut_the_power))
     with pytest.raises(PowerCutError):
-        run(cut, events, FIRST_CLOSE, FIRST_CLOSE, lambda what: None)
+        run(cut, events, FIRST_CLOSE, FIRST_CLOSE, lambda what: None, examine=True)
+    return workspace
 
-    # when all its slots have come, and it is decided just after release has seen that nothing is held
+
+def test_a_window_that_is_decided_while_release_looks_for_held_ones_is_not_released(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = run_until(Write(DECISION_RUNS.name, done=False), spark, tmp_path)
+    append_once(workspace.lake, CLOCK_TICKS, tick_rows([(SECOND_CLOSE, None)], is_live=True), "ticks", 0)
+
     def look_and_be_overtaken(lake: Lake) -> list[datetime]:
         held = held_windows(lake)
         (close,) = rows_of(read_table(lake, WINDOW_CLOSES))
         decide_window(replace(workspace, is_examined=lambda window_end: True), close)
         return held
 
-    append_once(workspace.lake, CLOCK_TICKS, tick_rows([(SECOND_CLOSE, None)], is_live=True), "ticks", 0)
-    with monkeypatch.context() as overtaken:
-        overtaken.setattr(release, "held_windows", look_and_be_overtaken)
-        assert release_due(workspace, SECOND_CLOSE, SECOND_CLOSE, 98) is None
+    monkeypatch.setattr("ceasefire.pipelines.release.held_windows", look_and_be_overtaken)
 
-    # then nothing leaves, now or later
+    assert release_due(workspace, SECOND_CLOSE, SECOND_CLOSE, 99) is None
+    assert held_windows(workspace.lake) == [FIRST_CLOSE]
+    assert read_table(workspace.lake, SEND_QUEUE).isEmpty()
+
+
+def test_between_the_decisions_of_a_window_and_their_check_nothing_of_it_is_released(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    # given a run that ends when a window's decisions are written, and their check has not begun
+    workspace = run_until(Write(DECISIONS.name, done=True), spark, tmp_path)
+
+    # when all its slots have come, then nothing leaves
+    append_once(workspace.lake, CLOCK_TICKS, tick_rows([(SECOND_CLOSE, None)], is_live=True), "ticks", 0)
     assert held_windows(workspace.lake) == [FIRST_CLOSE]
     assert release_due(workspace, SECOND_CLOSE, SECOND_CLOSE, 99) is None
     assert read_table(workspace.lake, SEND_QUEUE).isEmpty()
