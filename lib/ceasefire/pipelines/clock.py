@@ -27,7 +27,7 @@ class Ticked:
     """How far the clock has come.
 
     Attributes:
-        at: its newest tick; None before the first.
+        at: its newest live tick; None before the first.
         window_end: the newest close that it made due; None before the first.
     """
 
@@ -70,10 +70,14 @@ def next_close(now: datetime, window: DecisionWindow, zone: str) -> datetime:
 
 
 def newest_ticks(workspace: Workspace) -> Ticked:
-    """How far the clock has come, as its table says."""
+    """How far the clock has come, as its table says.
+
+    Ticks of a replay tell of slots that may lie ahead of the present: they do not let the clock wait for them.
+    """
     (newest,) = rows_of(
         read_table(workspace.lake, CLOCK_TICKS).agg(
-            F.max("tick_at").alias("tick_at"), F.max("window_end").alias("window_end")
+            F.max(F.when(F.col("is_live"), F.col("tick_at"))).alias("tick_at"),
+            F.max("window_end").alias("window_end"),
         )
     )
     return Ticked(newest["tick_at"], newest["window_end"])

@@ -10,6 +10,7 @@ from threading import Event
 
 from pyspark.sql import functions as F
 
+from ceasefire.arbitration.slots import possible_slots
 from ceasefire.config.schedule import last_close_at_or_before, window_closes
 from ceasefire.config.units import instant_micros, instant_of
 from ceasefire.errors import CheckFailedError, UsageError
@@ -23,7 +24,7 @@ from ceasefire.pipelines.workspace import Workspace
 from ceasefire.runtime.figures import Figures
 from ceasefire.storage.lake import append_once, create_tables, read_table, rows_of
 from ceasefire.storage.topics import Topic
-from ceasefire.tables import ALL_TABLES, CLOCK_TICKS, DECISIONS, EVENTS, WINDOW_CLOSES
+from ceasefire.tables import ALL_TABLES, CLOCK_TICKS, EVENTS, WINDOW_CLOSES
 
 Progress = Callable[[str], None]
 
@@ -205,15 +206,14 @@ def _settle(
     progress: Progress,
 ) -> None:
     """Decide a closed window and release it; the features of the one that follows it are worked out beside that."""
-    lake = workspace.lake
     progress(f"{label}: decisions")
-    followers["decide"].drain()
-    progress(f"{label}: release")
-    decided = read_table(lake, DECISIONS).where((F.col("window_end") == F.lit(close)) & (F.col("outcome") == "send"))
-    slots = sorted(row["slot_at"] for row in rows_of(decided.select("treatment.slot_at").distinct()))
-    ticks: list[Tick] = [(slot, None) for slot in slots]
+    # All slots that a send can have are known beforehand; those that they have would be read out of the ledger.
+    ready_at, _ = _ready(workspace, close)
+    hours = (one.hours for one in workspace.brand.settings.channels.values())
+    ticks: list[Tick] = [(instant_of(slot), None) for slot in possible_slots(instant_micros(ready_at), hours)]
     if following is not None:
         ticks.append(_ready(workspace, following))
-    if ticks:
-        append_once(lake, CLOCK_TICKS, tick_rows(ticks, is_live=False), "slots", epoch_minutes(close))
+    followers["decide"].drain()
+    progress(f"{label}: release")
+    append_once(workspace.lake, CLOCK_TICKS, tick_rows(ticks, is_live=False), "slots", epoch_minutes(close))
     followers["release"].drain()

@@ -1,5 +1,5 @@
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 import pyarrow as pa
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ceasefire.arbitration.slots import local_dates, next_slot, slots_of, zone_codes
+from ceasefire.arbitration.slots import local_dates, next_slot, possible_slots, slots_of, zone_codes
 from ceasefire.config.units import LocalHours
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -103,6 +103,19 @@ def test_a_slot_is_what_walking_the_clock_by_quarter_hours_finds(
     assert next_slot((ready - EPOCH) // timedelta(microseconds=1), zone, hours) == (moment - EPOCH) // timedelta(
         microseconds=1
     )
+
+
+@pytest.mark.parametrize("day", sorted({day for days in CHANGES.values() for day in days}))
+@pytest.mark.parametrize("clock", ["00:00", "04:31", "11:30", "23:59"])
+def test_the_slots_that_can_be_are_those_of_all_zones_and_channels(day: str, clock: str) -> None:
+    ready, channels = utc(f"{day}T{clock}"), (DAYTIME, ALWAYS, LocalHours(20, 21))
+
+    found = possible_slots(ready, channels)
+
+    everybody = sorted(available_timezones() - {"localtime"})
+    of_somebody = {slot for hours in channels for slot in slots_of(ready, everybody, "UTC", hours).tolist()}
+    assert found == sorted(of_somebody)
+    assert len(found) < 200
 
 
 def test_customers_without_a_known_zone_live_by_the_brands_clock() -> None:
