@@ -7,12 +7,13 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pyspark.sql import SparkSession
 
 from ceasefire.pipelines.run import Ran, run
@@ -164,6 +165,22 @@ def run_small_brand(
     at_work = load_brand(folder / "conf", {})
     workspace = Workspace(Lake(spark, str(folder / "lake"), BRAND, observe=observe), at_work, FixedClock(WALL))
     return workspace, run(workspace, str(folder / "events"), FIRST_CLOSE, SECOND_CLOSE, lambda what: None)
+
+
+def run_until(write: Write, spark: SparkSession, folder: Path, examine: bool) -> Workspace:
+    """Run its first window, with checks or without, and cut the power at a write."""
+
+    def cut_the_power(seen: Write) -> None:
+        if seen == write:
+            raise PowerCutError(write.table)
+
+    write_brand(folder / "conf")
+    events = str(write_events(folder / "events"))
+    workspace = corner(spark, folder)
+    cut = replace(workspace, lake=replace(workspace.lake, observe=cut_the_power))
+    with pytest.raises(PowerCutError):
+        run(cut, events, FIRST_CLOSE, FIRST_CLOSE, lambda what: None, examine=examine)
+    return workspace
 
 
 def fingerprints(lake: Lake) -> dict[str, tuple[int, str]]:

@@ -11,6 +11,7 @@ from ceasefire.ids import hash64
 from ceasefire.release.last_check import (
     first_ticks,
     flag_withheld,
+    judging_instants,
     keep_open,
     keep_waiting,
     news_since,
@@ -93,7 +94,8 @@ def due_sends(
 ) -> DataFrame:
     nothing_yet = frame_of(spark, SEND_QUEUE, []).select("send_id")
     slots = [row["slot_at"] for row in rows_of(decisions.select("treatment.slot_at").dropna())]
-    return keep_waiting(keep_open(decisions, nothing_yet, min(ticks)), first_ticks(slots, ticks, now))
+    judged_at = judging_instants(first_ticks(slots, ticks, now), now)
+    return keep_waiting(keep_open(decisions, nothing_yet, min(ticks)), judged_at)
 
 
 def assert_verdicts(flagged: DataFrame, expected: Sequence[tuple[str, str | None, str | None]]) -> None:

@@ -40,7 +40,7 @@ from ceasefire.tables import (
     WITHHELD_SENDS,
     DeltaTable,
 )
-from small_brand import FIRST_CLOSE, SECOND_CLOSE, PowerCutError, corner, run_small_brand, write_brand, write_events
+from small_brand import FIRST_CLOSE, SECOND_CLOSE, corner, run_small_brand, run_until, write_brand, write_events
 
 
 @pytest.fixture(scope="module")
@@ -174,26 +174,10 @@ def test_a_failed_check_holds_the_release_of_its_window_and_nothing_else_until_t
         assert found == expected != []
 
 
-def run_until(write: Write, spark: SparkSession, folder: Path) -> Workspace:
-    """The small brand after a run that examines, and was cut at a write in its first window."""
-
-    def cut_the_power(seen: Write) -> None:
-        if seen == write:
-            raise PowerCutError(write.table)
-
-    write_brand(folder / "conf")
-    events = str(write_events(folder / "events"))
-    workspace = corner(spark, folder)
-    cut = replace(workspace, lake=replace(workspace.lake, observe=cut_the_power))
-    with pytest.raises(PowerCutError):
-        run(cut, events, FIRST_CLOSE, FIRST_CLOSE, lambda what: None, examine=True)
-    return workspace
-
-
 def test_a_window_that_is_decided_while_release_looks_for_held_ones_is_not_released(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    workspace = run_until(Write(DECISION_RUNS.name, done=False), spark, tmp_path)
+    workspace = run_until(Write(DECISION_RUNS.name, done=False), spark, tmp_path, examine=True)
     append_once(workspace.lake, CLOCK_TICKS, tick_rows([(SECOND_CLOSE, None)], is_live=True), "ticks", 0)
 
     def look_and_be_overtaken(lake: Lake) -> list[datetime]:
@@ -213,7 +197,7 @@ def test_between_the_decisions_of_a_window_and_their_check_nothing_of_it_is_rele
     spark: SparkSession, tmp_path: Path
 ) -> None:
     # given a run that ends when a window's decisions are written, and their check has not begun
-    workspace = run_until(Write(DECISIONS.name, done=True), spark, tmp_path)
+    workspace = run_until(Write(DECISIONS.name, done=True), spark, tmp_path, examine=True)
 
     # when all its slots have come, then nothing leaves
     append_once(workspace.lake, CLOCK_TICKS, tick_rows([(SECOND_CLOSE, None)], is_live=True), "ticks", 0)

@@ -27,6 +27,7 @@ from ceasefire.quality.identities import (
 from ceasefire.release.last_check import (
     first_ticks,
     flag_withheld,
+    judging_instants,
     keep_open,
     keep_waiting,
     news_since,
@@ -97,11 +98,12 @@ def release_due(workspace: Workspace, since: datetime, now: datetime | None, bat
     if held:
         open_sends = open_sends.where(~F.col("as_of").isin(held))
         slots = [one for one in slots if one["as_of"] not in held]
-    judged_at = first_ticks((one["slot_at"] for one in slots), ticks, now)
-    reached = [one for one in slots if one["slot_at"] in judged_at]
-    due = [one for one in reached if not one["is_handled"] or judged_at[one["slot_at"]] >= since]
+    reached_at = first_ticks((one["slot_at"] for one in slots), ticks, now)
+    reached = [one for one in slots if one["slot_at"] in reached_at]
+    due = [one for one in reached if not one["is_handled"] or reached_at[one["slot_at"]] >= since]
     if not due:
         return None
+    judged_at = judging_instants(reached_at, now)
     earliest, checked_at = min(one["as_of"] for one in due), max(judged_at[one["slot_at"]] for one in due)
     waited_since = [one["as_of"] for one in due if not one["is_handled"]]
     before, judged = together(

@@ -49,23 +49,34 @@ def keep_open(decisions: DataFrame, handled: DataFrame, since: datetime) -> Data
 
 
 def first_ticks(slots: Iterable[datetime], ticks: Iterable[datetime], now: datetime | None) -> dict[datetime, datetime]:
-    """When the sends of each slot are judged: at the first tick at or after it, or now if that is later.
+    """The tick that reaches each slot: the first at or after it.
 
     Slots are whole hours, so there are few of them, however many sends there are.
 
     Args:
         slots: of sends.
-        ticks: every tick so far that one of them may have been reached by.
-        now: the newest tick of a clock that shows the present, or None. A send that such a clock finds late is judged
-            as of now: whoever opted out after its slot must not hear from us.
+        ticks: every tick that may be the first to reach one of them.
+        now: the newest tick of a clock that shows the present, or None. A replay may have told of slots that lie
+            behind it: no such tick has come.
 
     Returns:
         By slot; those that no tick has reached are left out.
     """
-    in_order = sorted(ticks)
+    in_order = sorted(tick for tick in ticks if now is None or tick <= now)
     places = {slot: bisect_left(in_order, slot) for slot in slots}
-    firsts = {slot: in_order[place] for slot, place in places.items() if place < len(in_order)}
-    return firsts if now is None else {slot: max(tick, now) for slot, tick in firsts.items()}
+    return {slot: in_order[place] for slot, place in places.items() if place < len(in_order)}
+
+
+def judging_instants(reached_at: Mapping[datetime, datetime], now: datetime | None) -> dict[datetime, datetime]:
+    """As of when the sends of each reached slot are judged: of the tick that reached it, or of the present.
+
+    A send that a clock finds late must not go as of its slot: whoever opted out since must not hear from us.
+
+    Args:
+        reached_at: `first_ticks`.
+        now: as there.
+    """
+    return dict(reached_at) if now is None else dict.fromkeys(reached_at, now)
 
 
 def keep_waiting(open_sends: DataFrame, judged_at: Mapping[datetime, datetime]) -> DataFrame:
@@ -73,7 +84,7 @@ def keep_waiting(open_sends: DataFrame, judged_at: Mapping[datetime, datetime]) 
 
     Args:
         open_sends: `keep_open`.
-        judged_at: `first_ticks` of their slots.
+        judged_at: `judging_instants` of their slots.
 
     Returns:
         The columns of open_sends but is_handled, and tick_at, when the send is judged.
