@@ -19,6 +19,14 @@ def test_a_heap_starts_with_room_and_whoever_starts_it_may_say_otherwise() -> No
     assert options[-1] == "-Xms300m"
 
 
+def test_java_waits_before_it_compiles_for_speed_and_whoever_starts_it_may_say_otherwise() -> None:
+    options = java_options("-XX:Tier4InvocationThreshold=5000").split()
+    said = [one for one in options if "Tier4InvocationThreshold" in one]
+
+    # Of an option that is given twice, Java takes the last.
+    assert [int(one.partition("=")[2]) for one in said] == [40_000, 5_000]
+
+
 @pytest.mark.parametrize("collector", ["-XX:+UseG1GC", "-XX:+UseParallelGC", "-XX:+UseZGC"])
 def test_a_collector_that_is_asked_for_is_the_only_one(collector: str) -> None:
     options = java_options(f"{collector} -Dx=y").split()
