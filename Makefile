@@ -30,6 +30,11 @@ dist: setup ## Build the wheel, and the zip that spark-submit hands to executors
 	@cp dist/ceasefire-*.whl dist/ceasefire.zip
 	@ls dist
 
+# A test's JVM does everything once or twice: what Java compiles for speed never pays. Of one compiler alone it would keep
+# too little code for a session of half an hour.
+test-unit test-spark test-kill test-kafka: export JAVA_TOOL_OPTIONS := \
+	-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m $(JAVA_TOOL_OPTIONS)
+
 # Spark's tests leave half a core free. Make starts both, so that neither is deaf to Ctrl-C.
 test: setup ## Run all tests but those with kills, a cluster or a broker
 	@$(MAKE) --no-print-directory --jobs=2 test-unit test-spark
