@@ -32,7 +32,7 @@ dist: setup ## Build the wheel, and the zip that spark-submit hands to executors
 
 # A test's JVM does everything once or twice: what Java compiles for speed never pays. Of one compiler alone it would keep
 # too little code for a session of half an hour.
-test-unit test-spark test-kill test-kafka: export JAVA_TOOL_OPTIONS := \
+test-unit test-spark test-kill test-cluster test-kafka: export JAVA_TOOL_OPTIONS := \
 	-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m $(JAVA_TOOL_OPTIONS)
 
 # Spark's tests leave half a core free. Make starts both, so that neither is deaf to Ctrl-C.
