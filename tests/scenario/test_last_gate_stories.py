@@ -9,7 +9,6 @@ from pyspark.sql import DataFrame, SparkSession
 
 from ceasefire.ids import hash64
 from ceasefire.release.last_check import (
-    first_ticks,
     flag_withheld,
     judging_instants,
     keep_open,
@@ -92,10 +91,9 @@ def judged(
 def due_sends(
     spark: SparkSession, decisions: DataFrame, ticks: Sequence[datetime], now: datetime | None = None
 ) -> DataFrame:
-    nothing_yet = frame_of(spark, SEND_QUEUE, []).select("send_id")
+    nothing_yet = frame_of(spark, SEND_QUEUE, []).selectExpr("send_id", "released_at AS judged_at")
     slots = [row["slot_at"] for row in rows_of(decisions.select("treatment.slot_at").dropna())]
-    judged_at = judging_instants(first_ticks(slots, ticks, now), now)
-    return keep_waiting(keep_open(decisions, nothing_yet, min(ticks)), judged_at)
+    return keep_waiting(keep_open(decisions, nothing_yet, min(ticks), now), judging_instants(slots, ticks, now))
 
 
 def assert_verdicts(flagged: DataFrame, expected: Sequence[tuple[str, str | None, str | None]]) -> None:

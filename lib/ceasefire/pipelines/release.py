@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -25,7 +24,6 @@ from ceasefire.quality.identities import (
     release_identities,
 )
 from ceasefire.release.last_check import (
-    first_ticks,
     flag_withheld,
     judging_instants,
     keep_open,
@@ -68,20 +66,20 @@ def release_at(workspace: Workspace, ticks: DataFrame, batch_id: int) -> Figures
     A clock that is replayed ticks at every slot for its own sake: the ticks that make a window due release nothing.
     """
     may_release = F.col("is_live") | F.col("window_end").isNull()
-    newest = F.max(F.when(F.col("is_live"), F.col("tick_at")))
-    (span,) = rows_of(ticks.where(may_release).agg(F.min("tick_at").alias("since"), newest.alias("now")))
-    if span["since"] is None:
+    batch = rows_of(ticks.where(may_release).select("tick_at", "is_live"))
+    if not batch:
         return None  # the creation of the table is a batch too
-    return release_due(workspace, span["since"], span["now"], batch_id)
+    now = max((one["tick_at"] for one in batch if one["is_live"]), default=None)
+    return release_due(workspace, [one["tick_at"] for one in batch], now, batch_id)
 
 
-def release_due(workspace: Workspace, since: datetime, now: datetime | None, batch_id: int) -> Figures | None:
+def release_due(workspace: Workspace, ticks: Sequence[datetime], now: datetime | None, batch_id: int) -> Figures | None:
     """Queue what is due and may go, and say why the rest may not; whatever went wrong before heals here.
 
     Args:
         workspace: the brand at work.
-        since: the first tick of the batch.
-        now: its newest tick if that shows the present.
+        ticks: of the batch, at least one.
+        now: its newest tick that shows the present; None if it has no such tick.
         batch_id: of the batch, the same when it is repeated.
 
     Returns:
@@ -93,24 +91,26 @@ def release_due(workspace: Workspace, since: datetime, now: datetime | None, bat
     """
     lake = workspace.lake
     # What is held is read last: before a window's decisions are there, its run says whether they are to be checked.
-    open_sends = _open_sends(lake, since)
-    (slots, ticks), held = together((lambda: _slots_and_ticks(lake, open_sends), lambda: held_windows(lake)))
+    open_sends = _open_sends(lake, min(ticks), now)
+    known = open_sends.select("as_of", "slot_at", "judged_at").distinct()
+    slots, held = together((lambda: rows_of(known), lambda: held_windows(lake)))
     if held:
         open_sends = open_sends.where(~F.col("as_of").isin(held))
         slots = [one for one in slots if one["as_of"] not in held]
-    reached_at = first_ticks((one["slot_at"] for one in slots), ticks, now)
-    reached = [one for one in slots if one["slot_at"] in reached_at]
-    due = [one for one in reached if not one["is_handled"] or reached_at[one["slot_at"]] >= since]
-    if not due:
+    # What this batch has judged already, if it ended before it was counted, is counted when it is repeated.
+    judged_before = [one for one in slots if one["judged_at"] is not None]
+    open_slots = [one for one in slots if one["judged_at"] is None]
+    judged_at = judging_instants((one["slot_at"] for one in open_slots), ticks, now)
+    waiting = [one | {"judged_at": judged_at[one["slot_at"]]} for one in open_slots if one["slot_at"] in judged_at]
+    concerned = [*judged_before, *waiting]
+    if not concerned:
         return None
-    judged_at = judging_instants(reached_at, now)
-    earliest, checked_at = min(one["as_of"] for one in due), max(judged_at[one["slot_at"]] for one in due)
-    waited_since = [one["as_of"] for one in due if not one["is_handled"]]
+    earliest, checked_at = min(one["as_of"] for one in concerned), max(one["judged_at"] for one in concerned)
     before, judged = together(
         (
             lambda: _identities_before(lake, earliest),
             # To look for news about nobody takes as long as about everybody.
-            lambda: _judged(workspace, keep_waiting(open_sends, judged_at)) if waited_since else None,
+            lambda: _judged(workspace, keep_waiting(open_sends, judged_at)) if waiting else None,
         )
     )
     if not all(one.holds for one in before):
@@ -121,28 +121,18 @@ def release_due(workspace: Workspace, since: datetime, now: datetime | None, bat
     if judged is not None:
         verdicts, fates = judged
         _release(lake, verdicts, fates, batch_id)
-        figures = Figures((workspace.clock.now() - min(waited_since)).total_seconds(), fates)
+        figures = Figures((workspace.clock.now() - min(one["as_of"] for one in waiting)).total_seconds(), fates)
     after, _ = together((lambda: _identities_after(lake, earliest), lambda: _mirror(workspace) if figures else None))
     _record(lake, [*before, *after], checked_at, "release", batch_id)
     _refuse_broken(after)
     return figures
 
 
-def _open_sends(lake: Lake, since: datetime) -> DataFrame:
+def _open_sends(lake: Lake, since: datetime, now: datetime | None) -> DataFrame:
     """As `keep_open`, of the ledger as it is now; kept once a query has read it, since more is appended."""
-    handled = read_table(lake, SEND_QUEUE).select("send_id").union(read_table(lake, WITHHELD_SENDS).select("send_id"))
-    return keep_open(read_table(lake, DECISIONS), handled, since).localCheckpoint(eager=False)
-
-
-def _slots_and_ticks(lake: Lake, open_sends: DataFrame) -> tuple[list[dict[str, Any]], list[datetime]]:
-    """The windows and slots of open sends, and every tick that may be the first to reach one of them."""
-    slots = rows_of(open_sends.select("as_of", "slot_at", "is_handled").distinct())
-    if not slots:
-        return [], []
-    # A clock that ticks for years leaves a file for each tick; the columns that files are skipped by know its instant.
-    since = min(one["slot_at"] for one in slots)
-    ticks = rows_of(read_table(lake, CLOCK_TICKS).where(F.col("tick_at") >= F.lit(since)).select("tick_at"))
-    return slots, [one["tick_at"] for one in ticks]
+    queued = read_table(lake, SEND_QUEUE).select("send_id", F.col("released_at").alias("judged_at"))
+    stopped = read_table(lake, WITHHELD_SENDS).select("send_id", F.col("withheld_at").alias("judged_at"))
+    return keep_open(read_table(lake, DECISIONS), queued.union(stopped), since, now).localCheckpoint(eager=False)
 
 
 def _judged(workspace: Workspace, waiting: DataFrame) -> tuple[DataFrame, Fates]:

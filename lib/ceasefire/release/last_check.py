@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -20,63 +20,51 @@ FORBIDDING: Mapping[EventType, WithheldReason] = {
 }
 """Events that forbid a send whatever it is about."""
 
-LONGEST_TICK_GAP = timedelta(days=2)
-"""How far before a tick the slots that it is the first to reach can lie; longer gaps only repeat no identities."""
 
-
-def keep_open(decisions: DataFrame, handled: DataFrame, since: datetime) -> DataFrame:
-    """The decided sends of which nothing has become yet, and those whose slot may have been reached since an instant.
+def keep_open(decisions: DataFrame, handled: DataFrame, since: datetime, now: datetime | None) -> DataFrame:
+    """The decided sends of which nothing has become yet, and those that this batch of ticks has judged before.
 
     Args:
         decisions: rows of the ledger.
-        handled: send_id of every send that is queued or withheld, each once.
-        since: the first tick that is worked off; a send judged there is kept though it is handled already, so that
-            a repeated batch is about the same sends.
+        handled: send_id and judged_at, the tick that judged it, of every send that is queued or withheld, each once.
+        since: the first tick that is worked off; what was judged from then on is kept, so that a repeated batch is
+            about the same sends.
+        now: the newest of these ticks if it shows the present, or None. What a replay has judged lies behind it.
 
     Returns:
         One row for each such send: decision_id, customer_id, as_of, through_batch, the columns of the treatment, and
-        is_handled.
+        judged_at, null while nothing has become of it.
     """
     sends = decisions.where(F.col("outcome") == "send").select(
         "decision_id", "customer_id", F.col("window_end").alias("as_of"), "through_batch", "treatment.*"
     )
-    fates = handled.withColumn("is_handled", F.lit(True))
-    marked = sends.join(fates, on="send_id", how="left").withColumn(
-        "is_handled", F.coalesce("is_handled", F.lit(False))
-    )
-    # A handled send of an earlier slot was judged before this tick: ticks come at every slot, or more often.
-    return marked.where(~F.col("is_handled") | (F.col("slot_at") > F.lit(since - LONGEST_TICK_GAP)))
+    marked = sends.join(handled, on="send_id", how="left")
+    judged_at = F.col("judged_at")
+    is_ours = (judged_at >= F.lit(since)) & (F.lit(True) if now is None else judged_at <= F.lit(now))
+    return marked.where(judged_at.isNull() | is_ours)
 
 
-def first_ticks(slots: Iterable[datetime], ticks: Iterable[datetime], now: datetime | None) -> dict[datetime, datetime]:
-    """The tick that reaches each slot: the first at or after it.
+def judging_instants(
+    slots: Iterable[datetime], ticks: Iterable[datetime], now: datetime | None
+) -> dict[datetime, datetime]:
+    """As of when the sends of each slot are judged that a batch of ticks has reached.
 
+    A replay judges a send at the first of its ticks that is not before the slot, a clock that shows the present as of
+    now: one that is found late must not go as of its slot, for whoever opted out since must not hear from us.
     Slots are whole hours, so there are few of them, however many sends there are.
 
     Args:
-        slots: of sends.
-        ticks: every tick that may be the first to reach one of them.
-        now: the newest tick of a clock that shows the present, or None. A replay may have told of slots that lie
-            behind it: no such tick has come.
+        slots: of sends that wait.
+        ticks: of the batch.
+        now: the newest of them if it shows the present, or None. Replayed ticks among them may lie ahead of it, and
+            reach nothing.
 
     Returns:
-        By slot; those that no tick has reached are left out.
+        By slot; those that are not reached are left out.
     """
-    in_order = sorted(tick for tick in ticks if now is None or tick <= now)
+    in_order = sorted(ticks) if now is None else [now]
     places = {slot: bisect_left(in_order, slot) for slot in slots}
     return {slot: in_order[place] for slot, place in places.items() if place < len(in_order)}
-
-
-def judging_instants(reached_at: Mapping[datetime, datetime], now: datetime | None) -> dict[datetime, datetime]:
-    """As of when the sends of each reached slot are judged: of the tick that reached it, or of the present.
-
-    A send that a clock finds late must not go as of its slot: whoever opted out since must not hear from us.
-
-    Args:
-        reached_at: `first_ticks`.
-        now: as there.
-    """
-    return dict(reached_at) if now is None else dict.fromkeys(reached_at, now)
 
 
 def keep_waiting(open_sends: DataFrame, judged_at: Mapping[datetime, datetime]) -> DataFrame:
@@ -87,12 +75,12 @@ def keep_waiting(open_sends: DataFrame, judged_at: Mapping[datetime, datetime]) 
         judged_at: `judging_instants` of their slots.
 
     Returns:
-        The columns of open_sends but is_handled, and tick_at, when the send is judged.
+        The columns of open_sends but judged_at, and tick_at, when the send is judged.
     """
     ticks = (F.when(F.col("slot_at") == F.lit(slot), F.lit(tick)) for slot, tick in judged_at.items())
     tick_at = F.coalesce(*ticks, F.lit(None).cast("timestamp"))
-    reached = open_sends.where(~F.col("is_handled")).withColumn("tick_at", tick_at)
-    return reached.where(F.col("tick_at").isNotNull()).drop("is_handled")
+    reached = open_sends.where(F.col("judged_at").isNull()).withColumn("tick_at", tick_at)
+    return reached.where(F.col("tick_at").isNotNull()).drop("judged_at")
 
 
 def news_since(due: DataFrame, events: DataFrame) -> DataFrame:
