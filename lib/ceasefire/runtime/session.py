@@ -65,6 +65,9 @@ _LOCAL = {
     # work on rows is done in Arrow and numpy either way.
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    # Each sort, join and count takes a page at least. Spark's own are of 32 MiB in this heap, zeros for the most part,
+    # and fill it with what is thrown away. A task has at most 8192 of them, in whatever heap: 16 GiB.
+    "spark.buffer.pageSize": "2m",
     # A plan that is not compiled keeps what two expressions share in a cache, which costs more than it spares.
     "spark.sql.subexpressionElimination.enabled": "false",
 }
