@@ -112,15 +112,16 @@ def run(
         taken_in.update(figures.counts.get("intake", {}))
         workspace.report(query, batch_id, figures)
 
-    followers = {"ingest": start_ingest(replace(workspace, report=count), source, once=False)}
+    ingest = start_ingest(replace(workspace, report=count), source, once=True)
+    progress("reading events")
+    ingest.finish()
+    before_windows()
+    closes = due_closes(workspace, first, until)
+    if examine:
+        workspace = replace(workspace, is_examined=frozenset((*closes[:1], *closes[-1:])).__contains__)
+    followers: dict[str, Follower] = {}
     gate = Gate()
     try:
-        progress("reading events")
-        followers["ingest"].drain()
-        before_windows()
-        closes = due_closes(workspace, first, until)
-        if examine:
-            workspace = replace(workspace, is_examined=frozenset((*closes[:1], *closes[-1:])).__contains__)
         followers["features"] = start_features(replace(workspace, await_turn=gate.wait), once=False)
         followers["decide"] = start_decide(workspace, once=False)
         followers["release"] = start_release(workspace, once=False)
