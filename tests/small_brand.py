@@ -167,17 +167,22 @@ def run_small_brand(
     return workspace, run(workspace, str(folder / "events"), FIRST_CLOSE, SECOND_CLOSE, lambda what: None)
 
 
-def run_until(write: Write, spark: SparkSession, folder: Path, examine: bool) -> Workspace:
-    """Run its first window, with checks or without, and cut the power at a write."""
+def cut_power_at(write: Write) -> Callable[[Write], None]:
+    """An observer of a lake that ends the program at this write."""
 
-    def cut_the_power(seen: Write) -> None:
+    def cut_power(seen: Write) -> None:
         if seen == write:
             raise PowerCutError(write.table)
 
+    return cut_power
+
+
+def run_until(write: Write, spark: SparkSession, folder: Path, examine: bool) -> Workspace:
+    """Run its first window, with checks or without, and cut the power at a write."""
     write_brand(folder / "conf")
     events = str(write_events(folder / "events"))
     workspace = corner(spark, folder)
-    cut = replace(workspace, lake=replace(workspace.lake, observe=cut_the_power))
+    cut = replace(workspace, lake=replace(workspace.lake, observe=cut_power_at(write)))
     with pytest.raises(PowerCutError):
         run(cut, events, FIRST_CLOSE, FIRST_CLOSE, lambda what: None, examine=examine)
     return workspace

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,8 +15,8 @@ from ceasefire.pipelines.clock import Tick, Ticked, newest_ticks, tick_rows
 from ceasefire.pipelines.release import release_at, release_due
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.storage.lake import Write, append_once, create_tables, read_table, rows_of
-from ceasefire.tables import CLOCK_TICKS, DECISIONS, RECONCILIATION, SEND_QUEUE, WITHHELD_SENDS, DeltaTable
-from small_brand import FIRST_CLOSE, PowerCutError, corner, run_until
+from ceasefire.tables import CLOCK_TICKS, DECISIONS, RECONCILIATION, SEND_QUEUE, WITHHELD_SENDS
+from small_brand import FIRST_CLOSE, PowerCutError, corner, cut_power_at, run_until
 
 HOUR = timedelta(hours=1)
 IDENTITIES = 9
@@ -66,7 +65,7 @@ def test_a_batch_that_finds_sends_late_and_ends_before_it_has_counted_them_count
     (last,) = rows_of(read_table(workspace.lake, DECISIONS).agg(F.max("treatment.slot_at").alias("slot_at")))
     ticks = [last["slot_at"] + HOUR, last["slot_at"] + 2 * HOUR]
     now = ticks[-1] if is_live else None
-    cut = replace(workspace, lake=replace(workspace.lake, observe=cut_the_power_at(RECONCILIATION)))
+    cut = replace(workspace, lake=replace(workspace.lake, observe=cut_power_at(Write(RECONCILIATION.name, done=False))))
     with pytest.raises(PowerCutError):
         release_due(cut, ticks, now, 3)
     fates = fates_of(workspace)
@@ -94,11 +93,3 @@ def fates_of(workspace: Workspace) -> list[tuple[str, datetime]]:
     queued = read_table(workspace.lake, SEND_QUEUE).select("send_id", F.col("released_at").alias("at"))
     withheld = read_table(workspace.lake, WITHHELD_SENDS).select("send_id", F.col("withheld_at").alias("at"))
     return sorted((row["send_id"], row["at"]) for row in rows_of(queued.union(withheld)))
-
-
-def cut_the_power_at(table: DeltaTable) -> Callable[[Write], None]:
-    def observe(write: Write) -> None:
-        if write == Write(table.name, done=False):
-            raise PowerCutError(table.name)
-
-    return observe
