@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from ceasefire.quality.identities import Identity, release_counts, release_identities
 from ceasefire.storage.lake import rows_of
-from ceasefire.tables import DECISIONS, SEND_QUEUE, WITHHELD_SENDS, DeltaTable
+from ceasefire.tables import DECISIONS, EVENTS, SEND_QUEUE, WITHHELD_SENDS, DeltaTable
 
 MONDAY = datetime(2026, 3, 2, 4, tzinfo=UTC)
 TUESDAY = datetime(2026, 3, 3, 4, tzinfo=UTC)
@@ -21,7 +22,12 @@ def frame(spark: SparkSession, table: DeltaTable, rows: list[dict[str, Any]]) ->
     return spark.createDataFrame(pa.Table.from_pylist(rows, table.arrow_schema), table.schema)
 
 
-def identities(spark: SparkSession, queue: list[dict[str, Any]], withheld: list[dict[str, Any]]) -> list[Identity]:
+def identities(
+    spark: SparkSession,
+    queue: list[dict[str, Any]],
+    withheld: list[dict[str, Any]],
+    events: Sequence[dict[str, Any]] = (),
+) -> list[Identity]:
     """Of three sends: s1 decided on Monday for a slot behind Tuesday's close, s2 and s3 decided on Tuesday."""
     decided = [("s1", MONDAY), ("s2", TUESDAY), ("s3", TUESDAY)]
     decisions = [
@@ -32,13 +38,19 @@ def identities(spark: SparkSession, queue: list[dict[str, Any]], withheld: list[
         frame(spark, DECISIONS, decisions),
         frame(spark, SEND_QUEUE, queue),
         frame(spark, WITHHELD_SENDS, withheld),
+        frame(spark, EVENTS, list(events)),
         since=TUESDAY,
     )
-    return release_identities(rows_of(counts)[0], erased_count=0)
+    return release_identities(rows_of(counts)[0])
 
 
-def queued(send: str) -> dict[str, Any]:
-    return {"send_id": send, "not_before_at": BEHIND_THE_NEXT_CLOSE}
+def queued(send: str, customer: str = "anna") -> dict[str, Any]:
+    slot = BEHIND_THE_NEXT_CLOSE
+    return {"send_id": send, "customer_id": customer, "not_before_at": slot, "released_at": slot}
+
+
+def asks_to_be_erased(customer: str, at: datetime) -> dict[str, Any]:
+    return {"customer_id": customer, "event_type": "erasure_requested", "event_at": at}
 
 
 def test_a_slot_behind_the_next_close_breaks_no_identity(spark: SparkSession) -> None:
@@ -59,3 +71,19 @@ def test_a_doubled_and_an_undecided_queue_row_break_an_identity_each(spark: Spar
         "queue rows = distinct send ids": (2, 1),
         "queued without a decision = 0": (0, 1),
     }
+
+
+def test_a_send_to_a_customer_who_had_asked_to_be_erased_breaks_an_identity_however_often_she_asked(
+    spark: SparkSession,
+) -> None:
+    events = [
+        asks_to_be_erased("anna", BEHIND_THE_NEXT_CLOSE),
+        asks_to_be_erased("anna", MONDAY),
+        asks_to_be_erased("bert", BEHIND_THE_NEXT_CLOSE + timedelta(microseconds=1)),
+        {"customer_id": "carl", "event_type": "order", "event_at": MONDAY},
+    ]
+
+    found = identities(spark, [queued("s1", "anna"), queued("s2", "bert"), queued("s3", "carl")], [], events)
+
+    broken = {one.name: (one.expected, one.found) for one in found if not one.holds}
+    assert broken == {"queued after a request for erasure = 0": (0, 1)}

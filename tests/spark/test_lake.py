@@ -23,6 +23,7 @@ from ceasefire.storage.lake import (
     merge_rows,
     overwrite,
     read_table,
+    remembered,
     replace_where,
     rows_of,
     table_version,
@@ -92,6 +93,33 @@ def test_a_write_that_is_repeated_is_done_once(spark: SparkSession, tmp_path: Pa
     assert any(Path(lake.path(VISITS.name, "_delta_log")).glob("*.checkpoint.parquet"))
     asked_of_delta = table_version(replace(lake, root=f"file://{tmp_path}/root"), VISITS)
     assert table_version(lake, VISITS) == asked_of_delta == before + 11
+
+
+def test_a_question_is_asked_again_when_a_table_that_it_is_about_has_changed_and_else_not(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lake = Lake(spark, str(tmp_path), "corner")
+    create_tables(lake, [VISITS, replace(VISITS, name="others")])
+    asked: list[str] = []
+
+    def count_again(where: Lake) -> int:
+        asked.append(where.root)
+        return read_table(where, VISITS).count()
+
+    def count(where: Lake) -> int:
+        return remembered(where, "count", [VISITS], partial(count_again, where))
+
+    assert [count(lake), count(replace(lake, epoch=1)), len(asked)] == [0, 0, 1]
+    append_once(lake, VISITS, visits(("a", 1)), "visit", 0)
+    assert [count(lake), count(lake), len(asked)] == [1, 1, 2]
+    append_once(lake, replace(VISITS, name="others"), visits(("a", 1)), "visit", 0)
+    assert [count(lake), len(asked)] == [1, 2]
+    spark.sql(f"DELETE FROM delta.`{lake.path(VISITS.name)}`")
+    assert [count(lake), len(asked)] == [0, 3]
+
+    # where a version is no file of this machine, it would be no quicker to learn that nothing has changed
+    elsewhere = replace(lake, root=f"file://{tmp_path}")
+    assert [count(elsewhere), count(elsewhere), len(asked)] == [0, 0, 5]
 
 
 def test_a_frame_that_does_not_fit_its_table_says_everything_at_once_and_a_root_that_cannot_be_written_too(

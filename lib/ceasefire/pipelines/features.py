@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -24,6 +25,7 @@ from ceasefire.storage.lake import (
     follow_table,
     overwrite,
     read_table,
+    remembered,
     replace_where,
     rows_of,
     together,
@@ -59,8 +61,8 @@ def close_due(workspace: Workspace, ticks: DataFrame, batch_id: int) -> Figures 
     Returns:
         How long after the newest close its features were there; None when no window was due.
     """
-    due = ticks.where(F.col("window_end").isNotNull()).select("window_end").distinct()
-    windows = sorted(row["window_end"] for row in rows_of(due))
+    due = ticks.where(F.col("window_end").isNotNull()).select("window_end")
+    windows = sorted({row["window_end"] for row in rows_of(due)})
     for window_end in windows:
         close_window(workspace, window_end)
     return Figures((workspace.clock.now() - windows[-1]).total_seconds()) if windows else None
@@ -74,16 +76,16 @@ def close_window(workspace: Workspace, window_end: datetime) -> None:
         What the wait for its turn raises.
     """
     lake = workspace.lake
-    closed, (arrived,), (folded,), (decided,) = together(
+    closed, arrived, folded, decided = together(
         [
-            lambda: rows_of(read_table(lake, WINDOW_CLOSES).select("window_end")),
-            lambda: rows_of(read_table(lake, EVENTS).agg(F.max("ingest_batch").alias("newest"))),
-            lambda: rows_of(read_table(lake, CUSTOMER_HISTORY).agg(F.max("through_batch").alias("newest"))),
-            lambda: rows_of(read_table(lake, DECISION_RUNS).agg(F.max("window_end").alias("newest"))),
+            lambda: [row["window_end"] for row in rows_of(read_table(lake, WINDOW_CLOSES).select("window_end"))],
+            lambda: _newest(lake, EVENTS, "ingest_batch"),
+            lambda: _newest(lake, CUSTOMER_HISTORY, "through_batch"),
+            lambda: _newest(lake, DECISION_RUNS, "window_end"),
         ]
     )
-    closes = sorted(row["window_end"] for row in closed)
-    through_batch, folded_through = (-1 if one["newest"] is None else one["newest"] for one in (arrived, folded))
+    closes = sorted(closed)
+    through_batch, folded_through = (-1 if one is None else one for one in (arrived, folded))
     if window_end in closes:
         return
     if closes and window_end < closes[-1]:
@@ -96,7 +98,7 @@ def close_window(workspace: Workspace, window_end: datetime) -> None:
     rows = histories_for(workspace.programs, histories).mapInArrow(
         features_as_of(workspace.programs, window_end), from_arrow_schema(workspace.programs.window_schema)
     )
-    replace_where(lake, table, rows, _replaced(window_end, closes, decided["newest"]))
+    replace_where(lake, table, rows, _replaced(window_end, closes, decided))
     (counted,) = rows_of(
         read_table(lake, WINDOW_FEATURES)
         .where(F.col("window_end") == F.lit(window_end))
@@ -210,6 +212,14 @@ def _nested_fields(programs: Programs) -> dict[str, tuple[str, str]]:
         name: ("profile", _PROFILE_FIELDS[name]) if name in _PROFILE_FIELDS else ("events", name)
         for name in programs.history_columns
     }
+
+
+def _newest(lake: Lake, table: DeltaTable, column: str) -> Any:
+    def ask() -> Any:
+        (found,) = rows_of(read_table(lake, table).agg(F.max(column).alias("newest")))
+        return found["newest"]
+
+    return remembered(lake, f"newest {table.name}", [table], ask)
 
 
 def _tail_is_large(lake: Lake, folded_through: int, through_batch: int) -> bool:

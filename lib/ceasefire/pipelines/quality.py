@@ -16,7 +16,7 @@ from ceasefire.pipelines.workspace import Workspace
 from ceasefire.quality.expectations import Expectation, checked_columns, expectations_of, unexpected_counts
 from ceasefire.quality.page import quality_page
 from ceasefire.quality.suites import suite_counts
-from ceasefire.storage.lake import Lake, append_once, read_table, rows_of
+from ceasefire.storage.lake import Lake, append_once, read_table, remembered, rows_of
 from ceasefire.tables import (
     DECISION_RUNS,
     DECISIONS,
@@ -85,11 +85,17 @@ def newest_results(lake: Lake) -> DataFrame:
 
 def held_windows(lake: Lake) -> list[datetime]:
     """The windows of which nothing may be released: something critical does not hold, or is yet to be checked."""
-    results = newest_results(lake).select("window_end", "is_critical", "unexpected_count")
-    examined = read_table(lake, DECISION_RUNS).where("is_examined").select("window_end")
-    of_each = examined.join(results, on="window_end", how="full")
-    is_held = F.col("is_critical").isNull() | (F.col("is_critical") & (F.col("unexpected_count") > 0))
-    return sorted(row["window_end"] for row in rows_of(of_each.where(is_held).select("window_end").distinct()))
+    examined = rows_of(read_table(lake, DECISION_RUNS).where("is_examined").select("window_end"))
+    is_broken = remembered(lake, "broken windows", [QUALITY_RESULTS], lambda: _broken_windows(lake))
+    unchecked = {row["window_end"] for row in examined} - is_broken.keys()
+    return sorted(unchecked | {window for window, broken in is_broken.items() if broken})
+
+
+def _broken_windows(lake: Lake) -> dict[datetime, bool]:
+    """Of each window that was checked, whether something critical does not hold."""
+    is_broken = F.max(F.col("is_critical") & (F.col("unexpected_count") > 0)).alias("is_broken")
+    rows = rows_of(newest_results(lake).groupBy("window_end").agg(is_broken))
+    return {row["window_end"]: row["is_broken"] for row in rows}
 
 
 def write_quality_page(workspace: Workspace) -> None:

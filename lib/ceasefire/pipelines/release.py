@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -19,7 +20,6 @@ from ceasefire.quality.identities import (
     intake_identities,
     ledger_counts,
     ledger_identities,
-    queued_after_erasure,
     release_counts,
     release_identities,
 )
@@ -33,7 +33,7 @@ from ceasefire.release.last_check import (
 )
 from ceasefire.release.queue import cleared, withheld
 from ceasefire.runtime.figures import Figures
-from ceasefire.storage.lake import Lake, append_batch, follow_table, read_table, rows_of, together
+from ceasefire.storage.lake import Lake, append_batch, follow_table, read_table, remembered, rows_of, together
 from ceasefire.storage.mirror import write_mirror
 from ceasefire.tables import (
     CLOCK_TICKS,
@@ -180,7 +180,12 @@ def _identities_before(lake: Lake, since: datetime) -> list[Identity]:
 
 
 def _intake_identities(lake: Lake) -> list[Identity]:
-    (counts,) = rows_of(intake_counts(*(read_table(lake, one) for one in (INGEST_BATCHES, EVENTS, QUARANTINED_EVENTS))))
+    tables = (INGEST_BATCHES, EVENTS, QUARANTINED_EVENTS)
+
+    def count() -> list[dict[str, Any]]:
+        return rows_of(intake_counts(*(read_table(lake, one) for one in tables)))
+
+    (counts,) = remembered(lake, "intake", tables, count)
     return intake_identities(counts)
 
 
@@ -193,14 +198,11 @@ def _ledger_identities(lake: Lake, since: datetime) -> list[Identity]:
 
 
 def _identities_after(lake: Lake, since: datetime) -> list[Identity]:
-    decisions, queue, stopped = (read_table(lake, one) for one in (DECISIONS, SEND_QUEUE, WITHHELD_SENDS))
-    counts, erased = together(
-        (
-            lambda: rows_of(release_counts(decisions, queue, stopped, since)),
-            lambda: rows_of(queued_after_erasure(queue, read_table(lake, EVENTS), since)),
-        )
+    decisions, queue, stopped, events = (
+        read_table(lake, one) for one in (DECISIONS, SEND_QUEUE, WITHHELD_SENDS, EVENTS)
     )
-    return release_identities(counts[0], len(erased))
+    (counts,) = rows_of(release_counts(decisions, queue, stopped, events, since))
+    return release_identities(counts)
 
 
 def _record(lake: Lake, identities: Sequence[Identity], checked_at: datetime, step: str, batch_id: int) -> None:

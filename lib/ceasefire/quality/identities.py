@@ -96,30 +96,37 @@ def ledger_identities(counts: Mapping[str, Any], counted_by_runs: int) -> list[I
     ]
 
 
-def release_counts(decisions: DataFrame, queue: DataFrame, withheld: DataFrame, since: datetime) -> DataFrame:
+def release_counts(
+    decisions: DataFrame, queue: DataFrame, withheld: DataFrame, events: DataFrame, since: datetime
+) -> DataFrame:
     """What became of the sends of windows from an instant on.
 
     Returns:
         One row: decided_count, queued_count, withheld_count, waiting_count, distinct_queued_count, all of these
-        windows' sends; undecided_count, sends queued from that instant on without a decision.
+        windows' sends; undecided_count and erased_count, sends queued from that instant on without a decision, and to
+        customers who had asked to be erased by the time of their release.
     """
     # A slot can lie behind the next close, so what is queued from `since` on may be an earlier window's.
     known = decisions.where((F.col("outcome") == "send") & (F.col("window_end") >= F.lit(since - LONGEST_WAIT)))
     is_recent = (F.col("window_end") >= F.lit(since)).cast("int")
+    erasures = events.where(F.col("event_type") == "erasure_requested")
+    asked = erasures.groupBy("customer_id").agg(F.min("event_at").alias("asked_at"))
+    queued = queue.where(F.col("not_before_at") >= F.lit(since)).join(asked, on="customer_id", how="left")
+    had_asked = F.coalesce(F.col("asked_at") <= F.col("released_at"), F.lit(False)).cast("int")
     one, none = F.lit(1), F.lit(0)
     marks = reduce(
         DataFrame.unionByName,
         (
-            known.select("treatment.send_id", _marks(known=one, decided=is_recent, queued=none, withheld=none)),
-            queue.where(F.col("not_before_at") >= F.lit(since)).select(
-                "send_id", _marks(known=none, decided=none, queued=one, withheld=none)
+            known.select(
+                "treatment.send_id", _marks(known=one, decided=is_recent, queued=none, withheld=none, erased=none)
             ),
+            queued.select("send_id", _marks(known=none, decided=none, queued=one, withheld=none, erased=had_asked)),
             withheld.where(F.col("withheld_at") >= F.lit(since)).select(
-                "send_id", _marks(known=none, decided=none, queued=none, withheld=one)
+                "send_id", _marks(known=none, decided=none, queued=none, withheld=one, erased=none)
             ),
         ),
     )
-    fates = ("known", "decided", "queued", "withheld")
+    fates = ("known", "decided", "queued", "withheld", "erased")
     sends = marks.groupBy("send_id").agg(*(F.sum(f"marks.{fate}").alias(fate) for fate in fates))
     is_decided, is_queued = F.col("decided") > 0, F.col("queued") > 0
     is_waiting = is_decided & (F.col("queued") + F.col("withheld") == 0)
@@ -130,26 +137,19 @@ def release_counts(decisions: DataFrame, queue: DataFrame, withheld: DataFrame, 
         _total(F.when(is_waiting, one)).alias("waiting_count"),
         _total(F.when(is_decided & is_queued, one)).alias("distinct_queued_count"),
         _total(F.when(is_queued & (F.col("known") == 0), one)).alias("undecided_count"),
+        _total(F.when(F.col("erased") > 0, one)).alias("erased_count"),
     )
 
 
-def release_identities(counts: Mapping[str, Any], erased_count: int) -> list[Identity]:
+def release_identities(counts: Mapping[str, Any]) -> list[Identity]:
     """Decided = queued + withheld + waiting; queue rows are distinct, decided, and nobody's who asked to be erased."""
     accounted = counts["queued_count"] + counts["withheld_count"] + counts["waiting_count"]
     return [
         Identity("decided sends = queued + withheld + waiting", counts["decided_count"], accounted),
         Identity("queue rows = distinct send ids", counts["queued_count"], counts["distinct_queued_count"]),
         Identity("queued without a decision = 0", 0, counts["undecided_count"]),
-        Identity("queued after a request for erasure = 0", 0, erased_count),
+        Identity("queued after a request for erasure = 0", 0, counts["erased_count"]),
     ]
-
-
-def queued_after_erasure(queue: DataFrame, events: DataFrame, since: datetime) -> DataFrame:
-    """The sends released, from an instant on, to customers who had asked to be erased by then."""
-    erasures = events.where(F.col("event_type") == "erasure_requested").select("customer_id", "event_at")
-    ours = queue.where(F.col("not_before_at") >= F.lit(since)).select("send_id", "customer_id", "released_at")
-    asked = ours.join(erasures, on="customer_id", how="inner").where(F.col("event_at") <= F.col("released_at"))
-    return asked.select("send_id").distinct()
 
 
 def _marks(**marks: Column) -> Column:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import sleep
@@ -55,6 +55,7 @@ class Lake:
         brand: the brand.
         epoch: of the query that writes; grows when its checkpoint was lost, so that batch ids may start over.
         observe: called before and after each write.
+        answers: what `remembered` has been told, and of which versions; shared by all that are made of this one.
     """
 
     spark: SparkSession
@@ -62,6 +63,7 @@ class Lake:
     brand: str
     epoch: int = 0
     observe: Callable[[Write], None] = unobserved
+    answers: dict[tuple[str, str], tuple[tuple[int, ...], Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def path(self, *parts: str) -> str:
         """Where something of the brand lies."""
@@ -154,6 +156,28 @@ def table_version(lake: Lake, table: DeltaTable) -> int:
     row = StoredTable.forPath(lake.spark, lake.path(table.name)).history(1).select("version").first()
     assert row is not None, "a created table has a version"
     return int(row["version"])
+
+
+def remembered(lake: Lake, question: str, tables: Sequence[DeltaTable], ask: Callable[[], Result]) -> Result:
+    """What was answered last, if no table that the question is about has another version by now; else it is asked.
+
+    Where the log is not on this machine's disk, to find out its version takes longer than most questions.
+
+    Args:
+        lake: where.
+        question: what is asked, always about the same tables.
+        tables: all that the answer rests on.
+        ask: finds the answer.
+    """
+    if lake.local_folder is None:
+        return ask()
+    # Versions only grow: an answer that came to know a later one is asked for again, never taken for an earlier one.
+    versions = tuple(table_version(lake, table) for table in tables)
+    key = lake.path(), question
+    if key not in lake.answers or lake.answers[key][0] != versions:
+        lake.answers[key] = versions, ask()
+    answer: Result = lake.answers[key][1]
+    return answer
 
 
 def append_batch(lake: Lake, table: DeltaTable, rows: DataFrame | pa.Table, step: str, batch_id: int) -> None:
