@@ -19,7 +19,6 @@ from ceasefire.config.units import instant_micros
 from ceasefire.errors import CheckFailedError
 from ceasefire.ids import content_hash
 from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, PASS_SCHEMA, DecisionPass, listed_customers
-from ceasefire.pipelines.features import epoch_minutes
 from ceasefire.pipelines.memberships import Changes, membership_changes
 from ceasefire.pipelines.models import models_in_use
 from ceasefire.pipelines.quality import check_window, is_checked
@@ -34,6 +33,7 @@ from ceasefire.pipelines.settlement import (
     window_of,
 )
 from ceasefire.pipelines.streams import Follower, start_follower
+from ceasefire.pipelines.windows import decided_windows, epoch_minutes
 from ceasefire.pipelines.workspace import BrandAtWork, Workspace, load_pinned_brand
 from ceasefire.runtime.figures import Figures
 from ceasefire.scoring.chosen_uplifts import ModelInUse
@@ -116,7 +116,8 @@ def decide_window(workspace: Workspace, close: dict[str, Any]) -> tuple[dict[str
     """
     lake, window_end = workspace.lake, close["window_end"]
     here = F.col("window_end") == F.lit(window_end)
-    run = rows_of(read_table(lake, DECISION_RUNS).where(here))
+    is_begun = any(one.window_end == window_end for one in decided_windows(lake))
+    run = rows_of(read_table(lake, DECISION_RUNS).where(here)) if is_begun else []
     if run and not read_table(lake, DECISIONS).where(here).isEmpty():
         return run[0], False
     pins = _pins(workspace, window_end, run)

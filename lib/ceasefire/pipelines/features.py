@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -17,6 +16,7 @@ from ceasefire.features.packed import unnested
 from ceasefire.history.packing import packed_histories, with_tail
 from ceasefire.pipelines.programs import Programs
 from ceasefire.pipelines.streams import Follower, start_follower
+from ceasefire.pipelines.windows import closed_windows, decided_windows, epoch_minutes
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.runtime.figures import Figures
 from ceasefire.storage.lake import (
@@ -33,7 +33,6 @@ from ceasefire.storage.lake import (
 from ceasefire.tables import (
     CLOCK_TICKS,
     CUSTOMER_HISTORY,
-    DECISION_RUNS,
     EVENTS,
     INGEST_BATCHES,
     WINDOW_CLOSES,
@@ -76,16 +75,7 @@ def close_window(workspace: Workspace, window_end: datetime) -> None:
         What the wait for its turn raises.
     """
     lake = workspace.lake
-    closed, arrived, folded, decided = together(
-        [
-            lambda: [row["window_end"] for row in rows_of(read_table(lake, WINDOW_CLOSES).select("window_end"))],
-            lambda: _newest(lake, EVENTS, "ingest_batch"),
-            lambda: _newest(lake, CUSTOMER_HISTORY, "through_batch"),
-            lambda: _newest(lake, DECISION_RUNS, "window_end"),
-        ]
-    )
-    closes = sorted(closed)
-    through_batch, folded_through = (-1 if one is None else one for one in (arrived, folded))
+    closes = closed_windows(lake)
     if window_end in closes:
         return
     if closes and window_end < closes[-1]:
@@ -93,6 +83,13 @@ def close_window(workspace: Workspace, window_end: datetime) -> None:
             f"cannot close the window of {window_end.isoformat()}: {closes[-1].isoformat()} is closed already, "
             "and windows close in order"
         )
+    decided, through_batch, folded_through = together(
+        (
+            lambda: max((one.window_end for one in decided_windows(lake)), default=None),
+            lambda: _newest_batch(lake, EVENTS, "ingest_batch"),
+            lambda: _newest_batch(lake, CUSTOMER_HISTORY, "through_batch"),
+        )
+    )
     histories = history_through(workspace, through_batch, folded_through)
     table = features_table(workspace.programs)
     rows = histories_for(workspace.programs, histories).mapInArrow(
@@ -197,16 +194,6 @@ def features_table(programs: Programs) -> DeltaTable:
     return WINDOW_FEATURES.with_columns(declared)
 
 
-def newest_close(lake: Lake) -> datetime | None:
-    """The close of the newest closed window; None before the first."""
-    return max((row["window_end"] for row in rows_of(read_table(lake, WINDOW_CLOSES))), default=None)
-
-
-def epoch_minutes(instant: datetime) -> int:
-    """Not every zone closes on a UTC hour, but all on a minute."""
-    return int(instant.timestamp()) // 60
-
-
 def _nested_fields(programs: Programs) -> dict[str, tuple[str, str]]:
     return {
         name: ("profile", _PROFILE_FIELDS[name]) if name in _PROFILE_FIELDS else ("events", name)
@@ -214,12 +201,14 @@ def _nested_fields(programs: Programs) -> dict[str, tuple[str, str]]:
     }
 
 
-def _newest(lake: Lake, table: DeltaTable, column: str) -> Any:
-    def ask() -> Any:
-        (found,) = rows_of(read_table(lake, table).agg(F.max(column).alias("newest")))
-        return found["newest"]
+def _newest_batch(lake: Lake, table: DeltaTable, column: str) -> int:
+    """The last batch that a table knows of, -1 when it is empty."""
 
-    return remembered(lake, f"newest {table.name}", [table], ask)
+    def ask() -> int:
+        (found,) = rows_of(read_table(lake, table).agg(F.max(column).alias("newest")))
+        return -1 if found["newest"] is None else int(found["newest"])
+
+    return remembered(lake, f"newest batch in {table.name}", [table], ask)
 
 
 def _tail_is_large(lake: Lake, folded_through: int, through_batch: int) -> bool:

@@ -34,8 +34,8 @@ from ceasefire.events.verdicts import (
     keep_suspects,
     known_keys,
 )
-from ceasefire.pipelines.features import newest_close
 from ceasefire.pipelines.streams import Follower, start_follower
+from ceasefire.pipelines.windows import newest_close
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.runtime.figures import Figures
 from ceasefire.storage.lake import Lake, append_batch, merge_rows, read_table, rows_of, together

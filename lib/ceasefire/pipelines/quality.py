@@ -11,14 +11,13 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from ceasefire.errors import CheckFailedError, UsageError
-from ceasefire.pipelines.features import epoch_minutes
+from ceasefire.pipelines.windows import decided_windows, epoch_minutes
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.quality.expectations import Expectation, checked_columns, expectations_of, unexpected_counts
 from ceasefire.quality.page import quality_page
 from ceasefire.quality.suites import suite_counts
 from ceasefire.storage.lake import Lake, append_once, read_table, remembered, rows_of
 from ceasefire.tables import (
-    DECISION_RUNS,
     DECISIONS,
     EVENTS,
     QUALITY_RESULTS,
@@ -85,10 +84,9 @@ def newest_results(lake: Lake) -> DataFrame:
 
 def held_windows(lake: Lake) -> list[datetime]:
     """The windows of which nothing may be released: something critical does not hold, or is yet to be checked."""
-    examined = rows_of(read_table(lake, DECISION_RUNS).where("is_examined").select("window_end"))
+    examined = {one.window_end for one in decided_windows(lake) if one.is_examined}
     is_broken = remembered(lake, "broken windows", [QUALITY_RESULTS], lambda: _broken_windows(lake))
-    unchecked = {row["window_end"] for row in examined} - is_broken.keys()
-    return sorted(unchecked | {window for window, broken in is_broken.items() if broken})
+    return sorted(examined - is_broken.keys() | {window for window, broken in is_broken.items() if broken})
 
 
 def _broken_windows(lake: Lake) -> dict[datetime, bool]:

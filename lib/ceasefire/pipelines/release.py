@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from ceasefire.errors import CheckFailedError
 from ceasefire.pipelines.quality import held_windows
 from ceasefire.pipelines.streams import Follower, start_follower
+from ceasefire.pipelines.windows import decided_windows
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.quality.identities import (
     Identity,
@@ -38,7 +39,6 @@ from ceasefire.storage.mirror import write_mirror
 from ceasefire.tables import (
     CLOCK_TICKS,
     CONTACTS_VAULT,
-    DECISION_RUNS,
     DECISIONS,
     EVENTS,
     INGEST_BATCHES,
@@ -192,9 +192,9 @@ def _intake_identities(lake: Lake) -> list[Identity]:
 def _ledger_identities(lake: Lake, since: datetime) -> list[Identity]:
     (counts,) = rows_of(ledger_counts(read_table(lake, DECISIONS), since))
     # A window's run is written before its decisions: read after them, and no further than they go, both agree.
-    decided = F.col("window_end").between(F.lit(since), F.lit(counts["newest"]))
-    (runs,) = rows_of(read_table(lake, DECISION_RUNS).where(decided).agg(F.sum("customer_count").alias("count")))
-    return ledger_identities(counts, runs["count"])
+    newest = counts["newest"] or since
+    runs = [one for one in decided_windows(lake) if since <= one.window_end <= newest]
+    return ledger_identities(counts, sum(one.customer_count for one in runs))
 
 
 def _identities_after(lake: Lake, since: datetime) -> list[Identity]:

@@ -16,15 +16,16 @@ from ceasefire.config.units import instant_micros, instant_of
 from ceasefire.errors import CheckFailedError, UsageError
 from ceasefire.pipelines.clock import Tick, tick_rows
 from ceasefire.pipelines.decide import start_decide
-from ceasefire.pipelines.features import epoch_minutes, newest_close, start_features
+from ceasefire.pipelines.features import start_features
 from ceasefire.pipelines.ingest import start_ingest
 from ceasefire.pipelines.release import start_release
 from ceasefire.pipelines.streams import Follower
+from ceasefire.pipelines.windows import closed_windows, epoch_minutes, newest_close
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.runtime.figures import Figures
 from ceasefire.storage.lake import append_once, create_tables, read_table, rows_of
 from ceasefire.storage.topics import Topic
-from ceasefire.tables import ALL_TABLES, CLOCK_TICKS, EVENTS, WINDOW_CLOSES
+from ceasefire.tables import ALL_TABLES, CLOCK_TICKS, EVENTS
 
 Progress = Callable[[str], None]
 
@@ -175,8 +176,7 @@ def due_closes(workspace: Workspace, first: datetime | None, until: datetime | N
 def _refuse_gap_before(workspace: Workspace, first: datetime | None, newest: datetime) -> None:
     if first is None or first >= newest:
         return
-    closed = read_table(workspace.lake, WINDOW_CLOSES).where(F.col("window_end") == F.lit(first))
-    if closed.isEmpty():
+    if first not in closed_windows(workspace.lake):
         raise UsageError(
             f"--from {first.isoformat()} lies before the newest closed window, {newest.isoformat()}, and was never "
             "closed; windows close in order: leave --from out to go on, or use another --root"

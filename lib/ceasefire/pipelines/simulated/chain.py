@@ -19,13 +19,14 @@ from ceasefire.config.units import instant_micros, instant_of
 from ceasefire.ids import send_id
 from ceasefire.pipelines.clock import tick_rows
 from ceasefire.pipelines.decide import start_decide
-from ceasefire.pipelines.features import epoch_minutes, start_features
+from ceasefire.pipelines.features import start_features
 from ceasefire.pipelines.ingest import start_ingest
 from ceasefire.pipelines.release import start_release
 from ceasefire.pipelines.settlement import decision_rows, settle_window
 from ceasefire.pipelines.simulated.days import Day, Setting
 from ceasefire.pipelines.simulated.inbox import Inbox
 from ceasefire.pipelines.streams import Follower
+from ceasefire.pipelines.windows import epoch_minutes
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.simulation.journal import Journal, joined
 from ceasefire.simulation.world import Sends, State, no_sends
