@@ -1,23 +1,45 @@
-"""The features of a window are worked out while the one before it is released, and it is closed only after that."""
+"""The features of a window are worked out while the one before it is decided, and it is closed after its release."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from threading import Condition
 
 import pytest
 from pyspark.sql import SparkSession
 
+from ceasefire.errors import UsageError
+from ceasefire.pipelines.clock import tick_rows
 from ceasefire.pipelines.run import run
-from ceasefire.storage.lake import Write
-from ceasefire.tables import RECONCILIATION, SEND_QUEUE, WINDOW_CLOSES, WINDOW_FEATURES, WITHHELD_SENDS
-from small_brand import PowerCutError, Undisturbed, corner, fingerprints, run_small_brand
+from ceasefire.pipelines.windows import closed_windows
+from ceasefire.storage.lake import Write, append_once, read_table
+from ceasefire.tables import (
+    CLOCK_TICKS,
+    DECISION_RUNS,
+    DECISIONS,
+    RECONCILIATION,
+    SEND_QUEUE,
+    WINDOW_CLOSES,
+    WINDOW_FEATURES,
+)
+from small_brand import (
+    FIRST_CLOSE,
+    SECOND_CLOSE,
+    PowerCutError,
+    Undisturbed,
+    corner,
+    cut_power_at,
+    fingerprints,
+    run_small_brand,
+    write_events,
+)
 
 PATIENCE_S = 300
 
 
-class SlowRelease:
-    """Lets nothing out of the first window before the features of the second stand; keeps the order of all writes."""
+class SlowDecisions:
+    """Decides nothing of the first window before the features of the second stand; keeps the order of all writes."""
 
     def __init__(self) -> None:
         self.writes: list[Write] = []
@@ -25,7 +47,7 @@ class SlowRelease:
 
     def __call__(self, write: Write) -> None:
         with self.changed:
-            if write.table in (SEND_QUEUE.name, WITHHELD_SENDS.name):
+            if write.table == DECISION_RUNS.name:
                 self.changed.wait_for(lambda: self.done(WINDOW_FEATURES.name) >= 2, PATIENCE_S)
             self.writes.append(write)
             self.changed.notify_all()
@@ -38,8 +60,8 @@ class SlowRelease:
 def test_a_window_waits_with_its_features_for_the_release_of_the_one_before_it(
     spark: SparkSession, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    # given a release of the first window that lasts until the features of the second stand
-    order = SlowRelease()
+    # given decisions about the first window that take until the features of the second stand
+    order = SlowDecisions()
 
     # when both windows are run
     workspace, ran = run_small_brand(spark, tmp_path, order)
@@ -49,15 +71,15 @@ def test_a_window_waits_with_its_features_for_the_release_of_the_one_before_it(
     tables = [one.table for one in order.writes if one.done]
     _, second_features = _written(tables, WINDOW_FEATURES.name)
     first_close, second_close = _written(tables, WINDOW_CLOSES.name)
-    queued, counted = tables.index(SEND_QUEUE.name), tables.index(RECONCILIATION.name)
-    assert first_close < second_features < queued < counted < second_close
+    decided, queued, counted = (tables.index(one.name) for one in (DECISIONS, SEND_QUEUE, RECONCILIATION))
+    assert first_close < second_features < decided < queued < counted < second_close
     # and what is decided does not depend on it
     assert fingerprints(workspace.lake) == undisturbed.fingerprints
 
 
 def test_of_a_window_whose_release_fails_the_next_one_is_not_closed(spark: SparkSession, tmp_path: Path) -> None:
     # given a release that dies when the features of the next window stand
-    slow = SlowRelease()
+    slow = SlowDecisions()
 
     def dying(write: Write) -> None:
         slow(write)
@@ -71,6 +93,32 @@ def test_of_a_window_whose_release_fails_the_next_one_is_not_closed(spark: Spark
     # then the second window is not closed, however ready it is
     assert slow.done(WINDOW_FEATURES.name) == 2
     assert slow.done(WINDOW_CLOSES.name) == 1
+
+
+def test_a_window_that_an_interrupted_run_has_begun_is_not_overtaken(spark: SparkSession, tmp_path: Path) -> None:
+    # given a run from the second window on that ended before it closed it
+    workspace = corner(spark, tmp_path)
+    events = str(write_events(tmp_path / "events"))
+    append_once(workspace.lake, CLOCK_TICKS, tick_rows([(SECOND_CLOSE, SECOND_CLOSE)], is_live=False), "close", 0)
+
+    # when the next one is to begin with the first, then it says what to do
+    begun_before = r"has begun the one of 2026-03-03T\S+ before that of 2026-03-02T\S+: go on with the --from"
+    with pytest.raises(UsageError, match=begun_before):
+        run(workspace, events, FIRST_CLOSE, SECOND_CLOSE, lambda what: None)
+
+
+def test_a_run_ends_before_a_window_that_an_interrupted_one_has_begun(spark: SparkSession, tmp_path: Path) -> None:
+    # given a run that ended while it decided its first window, of two
+    workspace = corner(spark, tmp_path)
+    events = str(write_events(tmp_path / "events"))
+    cut = replace(workspace.lake, observe=cut_power_at(Write(DECISION_RUNS.name, done=False)))
+    with pytest.raises(PowerCutError):
+        run(replace(workspace, lake=cut), events, FIRST_CLOSE, SECOND_CLOSE, lambda what: None)
+
+    # when the next one is to go no further, then it finishes the first and leaves the second open
+    assert run(workspace, events, None, FIRST_CLOSE, lambda what: None).closes == ()
+    assert closed_windows(workspace.lake) == [FIRST_CLOSE]
+    assert not read_table(workspace.lake, SEND_QUEUE).isEmpty()
 
 
 def test_a_run_without_a_window_ends_between_batches(spark: SparkSession, tmp_path: Path) -> None:

@@ -112,8 +112,8 @@ def close_window(workspace: Workspace, window_end: datetime) -> None:
         "mean_order_minor": [counted["spend"] / counted["orders"] if counted["orders"] else None],
     }
     rows_of_close = pa.table(close, schema=WINDOW_CLOSES.arrow_schema)
-    workspace.await_turn()
-    append_once(lake, WINDOW_CLOSES, rows_of_close, "close", epoch_minutes(window_end))
+    with workspace.turn(window_end):
+        append_once(lake, WINDOW_CLOSES, rows_of_close, "close", epoch_minutes(window_end))
 
 
 def history_through(workspace: Workspace, through_batch: int, folded_through: int) -> DataFrame:

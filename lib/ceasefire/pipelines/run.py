@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from threading import Event
 
 from pyspark.sql import functions as F
 
 from ceasefire.arbitration.slots import possible_slots
 from ceasefire.config.schedule import last_close_at_or_before, window_closes
 from ceasefire.config.units import instant_micros, instant_of
-from ceasefire.errors import CheckFailedError, UsageError
+from ceasefire.errors import UsageError
 from ceasefire.pipelines.clock import Tick, tick_rows
 from ceasefire.pipelines.decide import start_decide
 from ceasefire.pipelines.features import start_features
 from ceasefire.pipelines.ingest import start_ingest
 from ceasefire.pipelines.release import start_release
 from ceasefire.pipelines.streams import Follower
+from ceasefire.pipelines.turns import NotItsTurnError, Turns
 from ceasefire.pipelines.windows import closed_windows, epoch_minutes, newest_close
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.runtime.figures import Figures
 from ceasefire.storage.lake import append_once, create_tables, read_table, rows_of
 from ceasefire.storage.topics import Topic
 from ceasefire.tables import ALL_TABLES, CLOCK_TICKS, EVENTS
+
+TOLD_AHEAD = 2
+"""So many windows are told to be ready at a time: while one is decided and released, the features of the next can be
+worked out."""
 
 Progress = Callable[[str], None]
 
@@ -41,40 +46,6 @@ class Ran:
 
     closes: tuple[datetime, ...]
     taken_in: Mapping[str, int]
-
-
-class Gate:
-    """Where the next window waits to be closed until the one before it is released.
-
-    Its features are worked out meanwhile; what is decided depends on what was withheld, and so must not begin.
-    """
-
-    def __init__(self) -> None:
-        self._open = Event()
-        self._is_given_up = False
-
-    def open(self) -> None:
-        """Let whoever waits go on, and whoever comes."""
-        self._open.set()
-
-    def shut(self) -> None:
-        """Let whoever comes wait."""
-        self._open.clear()
-
-    def give_up(self) -> None:
-        """Let nobody through any more."""
-        self._is_given_up = True
-        self._open.set()
-
-    def wait(self) -> None:
-        """Wait until the gate is open.
-
-        Raises:
-            CheckFailedError: it was given up.
-        """
-        self._open.wait()
-        if self._is_given_up:
-            raise CheckFailedError("the window before this one was not released; this one is closed by the next run")
 
 
 def nothing() -> None:
@@ -102,7 +73,8 @@ def run(
         examine: whether the rows of the first window and of the last are checked before anything of them is released.
 
     Raises:
-        UsageError: there is no such source, or `first` is no close, or lies before the newest one.
+        UsageError: there is no such source, or `first` is no close, or lies before the newest one; or an earlier run
+            ended amid a window that is none of these, or not the first of them.
     """
     lake = workspace.lake
     progress("opening the tables")
@@ -121,30 +93,30 @@ def run(
     if examine:
         workspace = replace(workspace, is_examined=frozenset((*closes[:1], *closes[-1:])).__contains__)
     followers: dict[str, Follower] = {}
-    gate = Gate()
+    turns = Turns()
     try:
-        followers["features"] = start_features(replace(workspace, await_turn=gate.wait), once=False)
+        followers["features"] = start_features(replace(workspace, turn=turns.turn), once=False)
         followers["decide"] = start_decide(workspace, once=False)
         followers["release"] = start_release(workspace, once=False)
         # A run that was interrupted may have left the newest window decided and not released.
         begun = newest_close(lake)
         if begun is not None:
-            _settle(workspace, followers, begun, next(iter(closes), None), "finishing the newest window", progress)
-        if closes:
-            _announce_first(workspace, closes[0])
-        for number, (close, following) in enumerate(zip(closes, [*closes[1:], None], strict=False), start=1):
+            _settle(workspace, followers, begun, None, "finishing the newest window", progress)
+        _announce(workspace, closes, begun)
+        for number, close in enumerate(closes, start=1):
             label = f"window {number} of {len(closes)}"
             progress(f"{label}: features")
-            gate.open()
-            followers["features"].drain()
-            gate.shut()
-            _settle(workspace, followers, close, following, label, progress)
-        gate.open()
+            turns.call(close, followers["features"].has_ended)
+            later = next(iter(closes[number - 1 + TOLD_AHEAD :]), None)
+            _settle(workspace, followers, close, later, label, progress)
         # Who is stopped within a batch has to repeat it, and Spark prints a thousand lines about the interruption.
-        for name in ("features", "decide", "release"):
+        turns.end()
+        with suppress(NotItsTurnError):  # a run that was interrupted may have told of windows behind our last
+            followers["features"].drain()
+        for name in ("decide", "release"):
             followers[name].drain()
     finally:
-        gate.give_up()
+        turns.end()
         for follower in followers.values():
             follower.stop()
     return Ran(tuple(closes), taken_in)
@@ -183,14 +155,25 @@ def _refuse_gap_before(workspace: Workspace, first: datetime | None, newest: dat
         )
 
 
-def _announce_first(workspace: Workspace, close: datetime) -> None:
-    """Tell that the first window of a run is ready, unless the run before told it and came no further."""
-    lake = workspace.lake
-    told = read_table(lake, CLOCK_TICKS).where(F.col("window_end") == F.lit(close))
-    if told.isEmpty():
-        append_once(
-            lake, CLOCK_TICKS, tick_rows([_ready(workspace, close)], is_live=False), "close", epoch_minutes(close)
+def _announce(workspace: Workspace, closes: Sequence[datetime], newest: datetime | None) -> None:
+    """Tell that the first windows of a run are ready, unless a run before told it and came no further."""
+    if not closes:
+        return
+    lake, window_end = workspace.lake, F.col("window_end")
+    is_open = window_end.isNotNull() if newest is None else window_end > F.lit(newest)
+    told = {row["window_end"] for row in rows_of(read_table(lake, CLOCK_TICKS).where(is_open).select("window_end"))}
+    untold = [close for close in closes if close not in told]
+    if told and untold and untold[0] < max(told):
+        # Behind what was told before it, it would wait for ever: that is not its turn before this one.
+        raise UsageError(
+            f"windows close in order, and an earlier run has begun the one of {max(told).isoformat()} before that of "
+            f"{untold[0].isoformat()}: go on with the --from and the `decision_window` of that run, "
+            "or choose another folder with --root"
         )
+    first = [close for close in closes[:TOLD_AHEAD] if close not in told]
+    if first:
+        rows = tick_rows([_ready(workspace, close) for close in first], is_live=False)
+        append_once(lake, CLOCK_TICKS, rows, "close", epoch_minutes(first[-1]))
 
 
 def _ready(workspace: Workspace, close: datetime) -> Tick:
@@ -202,18 +185,18 @@ def _settle(
     workspace: Workspace,
     followers: Mapping[str, Follower],
     close: datetime,
-    following: datetime | None,
+    later: datetime | None,
     label: str,
     progress: Progress,
 ) -> None:
-    """Decide a closed window and release it; the features of the one that follows it are worked out beside that."""
+    """Decide a closed window and release it, and tell that a later one is ready."""
     progress(f"{label}: decisions")
     # All slots that a send can have are known beforehand; those that they have would be read out of the ledger.
     ready_at, _ = _ready(workspace, close)
     hours = (one.hours for one in workspace.brand.settings.channels.values())
     ticks: list[Tick] = [(instant_of(slot), None) for slot in possible_slots(instant_micros(ready_at), hours)]
-    if following is not None:
-        ticks.append(_ready(workspace, following))
+    if later is not None:
+        ticks.append(_ready(workspace, later))
     followers["decide"].drain()
     progress(f"{label}: release")
     append_once(workspace.lake, CLOCK_TICKS, tick_rows(ticks, is_live=False), "slots", epoch_minutes(close))

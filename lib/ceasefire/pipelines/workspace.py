@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -43,8 +44,9 @@ def never(window_end: datetime) -> bool:
     return False
 
 
-def at_once() -> None:
-    """The wait of those who need not wait."""
+def at_any_time(window_end: datetime) -> AbstractContextManager[None]:
+    """The turn of those who need not wait for it."""
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Workspace:
         new_epoch: whether a query whose checkpoint is gone may start over.
         report: told by each batch of a query (its name, the batch's id) what it came to.
         is_examined: whether the rows of a window are checked once it is decided; a check takes some ten seconds.
-        await_turn: called when everything is ready to close a window; returns when it may be closed.
+        turn: entered when everything is ready to close a window, which is closed within; begins when it may be.
     """
 
     lake: Lake
@@ -68,7 +70,7 @@ class Workspace:
     new_epoch: bool = False
     report: Callable[[str, int, Figures], None] = unreported
     is_examined: Callable[[datetime], bool] = never
-    await_turn: Callable[[], None] = at_once
+    turn: Callable[[datetime], AbstractContextManager[None]] = at_any_time
 
     @property
     def brand(self) -> Brand:

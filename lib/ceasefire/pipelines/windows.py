@@ -1,0 +1,53 @@
+"""What the tables say of windows: which are closed, and which are decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ceasefire.storage.lake import Lake, read_table, remembered, rows_of
+from ceasefire.tables import DECISION_RUNS, WINDOW_CLOSES
+
+
+@dataclass(frozen=True)
+class DecidedWindow:
+    """What everybody asks of a row of decision_runs.
+
+    Attributes:
+        window_end: its close.
+        is_examined: whether its rows are to be checked before anything of it is released.
+        customer_count: for how many it was decided.
+    """
+
+    window_end: datetime
+    is_examined: bool
+    customer_count: int
+
+
+def closed_windows(lake: Lake) -> list[datetime]:
+    """Every close, in order."""
+
+    def read() -> list[datetime]:
+        return sorted(row["window_end"] for row in rows_of(read_table(lake, WINDOW_CLOSES).select("window_end")))
+
+    return remembered(lake, "closed windows", [WINDOW_CLOSES], read)
+
+
+def newest_close(lake: Lake) -> datetime | None:
+    """The close of the newest closed window; None before the first."""
+    return max(closed_windows(lake), default=None)
+
+
+def decided_windows(lake: Lake) -> list[DecidedWindow]:
+    """Every window that is decided, or of which at least the pins are written; one for each row that says so."""
+
+    def read() -> list[DecidedWindow]:
+        rows = read_table(lake, DECISION_RUNS).select("window_end", "is_examined", "customer_count")
+        return [DecidedWindow(**row) for row in rows_of(rows)]
+
+    return remembered(lake, "decided windows", [DECISION_RUNS], read)
+
+
+def epoch_minutes(instant: datetime) -> int:
+    """Not every zone closes on a UTC hour, but all on a minute."""
+    return int(instant.timestamp()) // 60
