@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from threading import Condition
 
@@ -95,16 +96,20 @@ def test_of_a_window_whose_release_fails_the_next_one_is_not_closed(spark: Spark
     assert slow.done(WINDOW_CLOSES.name) == 1
 
 
-def test_a_window_that_an_interrupted_run_has_begun_is_not_overtaken(spark: SparkSession, tmp_path: Path) -> None:
-    # given a run from the second window on that ended before it closed it
+@pytest.mark.parametrize(("begun", "first"), [(SECOND_CLOSE, FIRST_CLOSE), (FIRST_CLOSE, SECOND_CLOSE)])
+def test_a_window_that_an_interrupted_run_has_begun_is_neither_overtaken_nor_left_behind(
+    spark: SparkSession, tmp_path: Path, begun: datetime, first: datetime
+) -> None:
+    # given a run that ended before it closed the window that it had begun
     workspace = corner(spark, tmp_path)
     events = str(write_events(tmp_path / "events"))
-    append_once(workspace.lake, CLOCK_TICKS, tick_rows([(SECOND_CLOSE, SECOND_CLOSE)], is_live=False), "close", 0)
+    append_once(workspace.lake, CLOCK_TICKS, tick_rows([(begun, begun)], is_live=False), "close", 0)
 
-    # when the next one is to begin with the first, then it says what to do
-    begun_before = r"has begun the one of 2026-03-03T\S+ before that of 2026-03-02T\S+: go on with the --from"
-    with pytest.raises(UsageError, match=begun_before):
-        run(workspace, events, FIRST_CLOSE, SECOND_CLOSE, lambda what: None)
+    # when the next one is to begin with another, then it closes nothing and says what to do
+    what_to_do = rf"has begun the one of {begun:%Y-%m-%d}T\S+ where .* of {first:%Y-%m-%d}T\S+: go on with the --from"
+    with pytest.raises(UsageError, match=what_to_do):
+        run(workspace, events, first, SECOND_CLOSE, lambda what: None)
+    assert closed_windows(workspace.lake) == []
 
 
 def test_a_run_ends_before_a_window_that_an_interrupted_one_has_begun(spark: SparkSession, tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ def _newest_batch(lake: Lake, table: DeltaTable, column: str) -> int:
         (found,) = rows_of(read_table(lake, table).agg(F.max(column).alias("newest")))
         return -1 if found["newest"] is None else int(found["newest"])
 
-    return remembered(lake, f"newest batch in {table.name}", [table], ask)
+    return remembered(lake, f"newest {column} in {table.name}", [table], ask)
 
 
 def _tail_is_large(lake: Lake, folded_through: int, through_batch: int) -> bool:

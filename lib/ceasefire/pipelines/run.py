@@ -74,7 +74,7 @@ def run(
 
     Raises:
         UsageError: there is no such source, or `first` is no close, or lies before the newest one; or an earlier run
-            ended amid a window that is none of these, or not the first of them.
+            ended amid a window that is not the first of these.
     """
     lake = workspace.lake
     progress("opening the tables")
@@ -102,6 +102,8 @@ def run(
         begun = newest_close(lake)
         if begun is not None:
             _settle(workspace, followers, begun, None, "finishing the newest window", progress)
+            # Until this run had the locks, another one may have closed some.
+            closes = [close for close in closes if close > begun]
         _announce(workspace, closes, begun)
         for number, close in enumerate(closes, start=1):
             label = f"window {number} of {len(closes)}"
@@ -161,15 +163,17 @@ def _announce(workspace: Workspace, closes: Sequence[datetime], newest: datetime
         return
     lake, window_end = workspace.lake, F.col("window_end")
     is_open = window_end.isNotNull() if newest is None else window_end > F.lit(newest)
-    told = {row["window_end"] for row in rows_of(read_table(lake, CLOCK_TICKS).where(is_open).select("window_end"))}
-    untold = [close for close in closes if close not in told]
-    if told and untold and untold[0] < max(told):
-        # Behind what was told before it, it would wait for ever: that is not its turn before this one.
-        raise UsageError(
-            f"windows close in order, and an earlier run has begun the one of {max(told).isoformat()} before that of "
-            f"{untold[0].isoformat()}: go on with the --from and the `decision_window` of that run, "
-            "or choose another folder with --root"
-        )
+    ticks = read_table(lake, CLOCK_TICKS).where(is_open)
+    told = sorted({row["window_end"] for row in rows_of(ticks.select("window_end"))})
+    for begun, close in zip(told, closes, strict=False):
+        if begun != close:
+            # One that is told and not ours would be closed together with ours, and released after it or never; one of
+            # ours that comes before it would wait for ever.
+            raise UsageError(
+                f"windows close in order, and an earlier run has begun the one of {begun.isoformat()} where this run "
+                f"would close that of {close.isoformat()}: go on with the --from and the `decision_window` of that "
+                "run, or choose another folder with --root"
+            )
     first = [close for close in closes[:TOLD_AHEAD] if close not in told]
     if first:
         rows = tick_rows([_ready(workspace, close) for close in first], is_live=False)

@@ -151,7 +151,7 @@ def rows_of(frame: DataFrame) -> list[dict[str, Any]]:
 def table_version(lake: Lake, table: DeltaTable) -> int:
     """The newest version of a table."""
     if lake.local_folder is not None:
-        # Asked of the disk: each window asks twice, and Delta's history takes two queries each time.
+        # Asked of the disk: it is asked before most reads, and Delta's history takes two queries.
         return max(_versions(lake.local_folder, table))
     row = StoredTable.forPath(lake.spark, lake.path(table.name)).history(1).select("version").first()
     assert row is not None, "a created table has a version"
@@ -174,9 +174,11 @@ def remembered(lake: Lake, question: str, tables: Sequence[DeltaTable], ask: Cal
     # Versions only grow: an answer that came to know a later one is asked for again, never taken for an earlier one.
     versions = tuple(table_version(lake, table) for table in tables)
     key = lake.path(), question
-    if key not in lake.answers or lake.answers[key][0] != versions:
-        lake.answers[key] = versions, ask()
-    answer: Result = lake.answers[key][1]
+    known = lake.answers.get(key)
+    if known is None or known[0] != versions:
+        known = lake.answers[key] = versions, ask()
+    # Not read again: a query that asked before this one may only now have come to its answer.
+    answer: Result = known[1]
     return answer
 
 

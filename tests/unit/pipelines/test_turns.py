@@ -73,6 +73,18 @@ def test_at_the_end_a_window_that_was_not_called_is_told_so_and_stays_open(
     assert closer.closed == [FIRST]
 
 
+def test_a_window_whose_close_failed_is_not_taken_for_closed(turns: Turns) -> None:
+    def close_in_turn() -> bool:
+        with pytest.raises(OSError, match="disk full"), turns.turn(FIRST):
+            raise OSError("disk full")
+        return True
+
+    with pytest.raises(CheckFailedError, match="its query has ended"):
+        turns.call(FIRST, close_in_turn)
+    with pytest.raises(CheckFailedError, match="its query has ended"):
+        turns.call(FIRST, lambda: True)
+
+
 def test_who_calls_a_window_that_nobody_closes_any_more_hears_why(turns: Turns) -> None:
     def fails() -> bool:
         raise KeyError("a reason")
