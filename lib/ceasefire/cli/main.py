@@ -315,29 +315,44 @@ def main() -> None:
 def exit_code_of(arguments: list[str], debug: bool = False) -> int:
     """Run one command line and give its exit code: 0 fine, 1 a check failed, 2 wrong usage, 3 something is missing."""
     try:
-        app(arguments, standalone_mode=False)
-    except CeasefireError as error:
-        if debug:
-            traceback.print_exc()
+        # An interrupted command is no error to typer: it returns this code as the command's result.
+        if app(arguments, standalone_mode=False) != INTERRUPTED:
+            return 0
+    except (KeyboardInterrupt, typer.Abort):
+        pass
+    except Exception as error:
+        if not _came_of_ctrl_c(error):
+            return _told(error, debug)
+    complain("interrupted; the same command goes on where this one stopped")
+    return INTERRUPTED
+
+
+def _came_of_ctrl_c(error: Exception) -> bool:
+    """Whether something went wrong only because a command was on its way out."""
+    link: BaseException | None = error
+    while link is not None and not isinstance(link, KeyboardInterrupt):
+        link = link.__context__
+    return link is not None
+
+
+def _told(error: Exception, debug: bool) -> int:
+    """Say what went wrong; the exit code of it."""
+    match error:
+        case NoArgsIsHelpError():
+            return UsageError.exit_code  # the help has been printed
+        case ClickException():
+            complain(error.format_message())
+            return UsageError.exit_code
+        case BrokenPipeError():
+            return 0
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, CeasefireError):
         complain(str(error))
         return error.exit_code
-    except NoArgsIsHelpError:
-        return UsageError.exit_code  # the help has been printed
-    except ClickException as error:
-        complain(error.format_message())
-        return UsageError.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        complain("interrupted; the same command goes on where this one stopped")
-        return INTERRUPTED
-    except BrokenPipeError:
-        return 0
-    except Exception as error:
-        if debug:
-            traceback.print_exc()
-        cause = cause_of(error)
-        complain(str(cause) if debug else f"{cause} (ceasefire --debug shows where)")
-        return cause.exit_code
-    return 0
+    cause = cause_of(error)
+    complain(str(cause) if debug else f"{cause} (ceasefire --debug shows where)")
+    return cause.exit_code
 
 
 if __name__ == "__main__":

@@ -132,13 +132,13 @@ def start_follower(workspace: Workspace, stream: DataFrame, name: str, work: Bat
                 figures = work(replace(workspace, lake=here), batch, batch_id)
                 if figures is not None:
                     workspace.report(query_name(lake.brand, name), batch_id, figures)
-            except Exception as error:
-                failures.append(error)
-                raise
             except BaseException as error:
                 # Py4J answers for an Exception alone: of anything else the query would not hear, and wait for ever.
-                failures.append(CheckFailedError(f"{name} stopped: {error!r} ended its batch"))
-                raise failures[-1] from error
+                ended = CheckFailedError(f"{name} stopped: {error!r} ended its batch")
+                failures.append(error if isinstance(error, Exception) else ended)
+                # One line: in a long text Spark looks for a sign that it was interrupted until its stack overflows,
+                # and prints all of that stack.
+                raise cause_of(failures[-1]) from None
 
         writer = stream.writeStream.queryName(query_name(lake.brand, name)).foreachBatch(watched)
         writer = writer.option("checkpointLocation", lake.path("_checkpoints", name))

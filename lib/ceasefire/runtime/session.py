@@ -7,11 +7,13 @@ import logging
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import current_thread, main_thread
 from types import MappingProxyType
 
 from py4j.protocol import Py4JError
@@ -27,7 +29,8 @@ from ceasefire.runtime.jars import verified_jars
 from ceasefire.runtime.java import require_java
 from ceasefire.runtime.jvm import start_jvm
 
-# Python loggers that print each exception of Spark as JSON, before whoever can handle it has seen it.
+# Python loggers that print each exception of Spark as JSON, before whoever can handle it has seen it. Py4J's does so
+# too, as soon as anybody has given Python's root logger a handler.
 _ECHOES = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
 _SILENT = logging.CRITICAL + 1
 
@@ -91,7 +94,8 @@ def local_session(app_name: str, spark_conf: Mapping[str, str], with_kafka: bool
     At the end its queries are stopped first. A JVM that has already gone is no error, and nothing is said about it.
     """
     was_running = _is_running()
-    spark = lasting_session(app_name, spark_conf, with_kafka)
+    with _interrupts_kept():
+        spark = lasting_session(app_name, spark_conf, with_kafka)
     try:
         yield spark
     finally:
@@ -152,6 +156,7 @@ def lasting_session(app_name: str, spark_conf: Mapping[str, str], with_kafka: bo
     conf.setAll(list(settings.items()))
     for name in _ECHOES:
         PySparkLogger.getLogger(name).setLevel(_SILENT)
+    logging.getLogger("py4j").setLevel(_SILENT)
     gateway = SparkContext._gateway or start_jvm(conf)
     with _said_of(settings["spark.master"]):
         SparkContext(conf=conf, gateway=gateway)
@@ -167,6 +172,21 @@ def _said_of(master: str) -> Iterator[None]:
             f"Spark did not start on {master} ({str(cause_of(error)).rstrip('.')}); "
             "see that it is local[*], or that a master answers there and has room for this application"
         ) from error
+
+
+@contextmanager
+def _interrupts_kept() -> Iterator[None]:
+    """Ctrl-C does what it did before: Spark takes it for itself, and asks its JVM amid another question to it."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    if before is not None and current_thread() is main_thread():
+        signal.signal(signal.SIGINT, before)
+    logging.getLogger().addFilter(_is_no_interruption)
+
+
+def _is_no_interruption(record: logging.LogRecord) -> bool:
+    """Py4J tells each Ctrl-C with a stack trace, in the name of nobody."""
+    return record.getMessage() != "KeyboardInterrupt while sending command."
 
 
 def _is_running() -> bool:

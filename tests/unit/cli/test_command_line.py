@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ceasefire.cli.main import exit_code_of
+from ceasefire.errors import CheckFailedError
 from ceasefire.storage.lake import Lake
 from small_brand import FILES, write_brand, write_events
 
@@ -175,3 +177,24 @@ def test_a_relative_root_names_the_folder_it_names_in_a_shell(tmp_path: Path, mo
 
     assert Lake(no_session, "lake", "corner").path("events") == f"{tmp_path}/lake/corner/events"
     assert Lake(no_session, "s3://bucket/lake", "corner").path("events") == "s3://bucket/lake/corner/events"
+
+
+def interrupted(*arguments: object, **options: object) -> None:
+    raise KeyboardInterrupt
+
+
+def interrupted_and_not_well_ended(*arguments: object, **options: object) -> None:
+    try:
+        raise KeyboardInterrupt
+    finally:
+        raise CheckFailedError("a query did not end")
+
+
+@pytest.mark.parametrize("work", [interrupted, interrupted_and_not_well_ended])
+def test_who_interrupts_a_command_reads_that_it_goes_on_and_no_script_takes_it_for_done(
+    work: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ceasefire.cli.main.examine", work)
+
+    assert exit_code_of(["doctor"]) == 130
+    assert capfd.readouterr().err == "interrupted; the same command goes on where this one stopped\n"
