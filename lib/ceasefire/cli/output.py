@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ceasefire.pipelines.run import Progress
+from ceasefire.runtime.stopping import interruptions
 
 WIDE_TABLE_COLUMNS = 8
 PIPE_COLUMNS = 160
@@ -34,13 +35,16 @@ def program() -> str:
 
 @contextmanager
 def progress(first: str) -> Iterator[Progress]:
-    """Shows on a terminal what is being done; says nothing in a pipe."""
+    """Shows on a terminal what is being done; says nothing in a pipe. Each step hears a Ctrl-C that was lost."""
     console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _silent
-        return
-    with console.status(first) as status:
-        yield lambda what: status.update(what)
+    with interruptions() as look, console.status(first) if console.is_terminal else nullcontext() as status:
+
+        def tell(what: str) -> None:
+            look()
+            if status is not None:
+                status.update(what)
+
+        yield tell
 
 
 def complain(text: str) -> None:
@@ -98,10 +102,6 @@ def say_records(rows: Sequence[dict[str, Any]]) -> None:
         for name, value in row.items():
             console.print(f"{name:<{width}}  {_cell(value)}", markup=False)
         console.print()
-
-
-def _silent(what: str) -> None:
-    pass
 
 
 def _cell(value: Any) -> str:
