@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,7 +16,6 @@ from rich.console import Console
 from rich.table import Table
 
 from ceasefire.pipelines.run import Progress
-from ceasefire.runtime.stopping import interruptions
 
 WIDE_TABLE_COLUMNS = 8
 PIPE_COLUMNS = 160
@@ -35,16 +34,13 @@ def program() -> str:
 
 @contextmanager
 def progress(first: str) -> Iterator[Progress]:
-    """Shows on a terminal what is being done; says nothing in a pipe. Each step hears a Ctrl-C that was lost."""
+    """Shows on a terminal what is being done; says nothing in a pipe."""
     console = Console(stderr=True)
-    with interruptions() as look, console.status(first) if console.is_terminal else nullcontext() as status:
-
-        def tell(what: str) -> None:
-            look()
-            if status is not None:
-                status.update(what)
-
-        yield tell
+    if not console.is_terminal:
+        yield _silent
+        return
+    with console.status(first) as status:
+        yield lambda what: status.update(what)
 
 
 def complain(text: str) -> None:
@@ -102,6 +98,10 @@ def say_records(rows: Sequence[dict[str, Any]]) -> None:
         for name, value in row.items():
             console.print(f"{name:<{width}}  {_cell(value)}", markup=False)
         console.print()
+
+
+def _silent(what: str) -> None:
+    pass
 
 
 def _cell(value: Any) -> str:

@@ -7,6 +7,7 @@ import pty
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,14 @@ class OnATerminal:
     def last_line(self) -> str:
         """What stands last on the screen, without what moves the cursor."""
         return self.said.splitlines()[-1].rpartition("\x1b[2K")[2]
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard() -> Iterator[None]:
+    """Who starts the tests in the background lets them ignore it, and what they start ignores it as well."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
