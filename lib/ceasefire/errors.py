@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, which is no error; as the shell has it: 128, and the number of SIGINT."""
+
 
 @dataclass(frozen=True, order=True)
 class Problem:

@@ -38,7 +38,7 @@ from ceasefire.config.schemas import schema_of
 from ceasefire.config.shipped import shipped_conf
 from ceasefire.config.simulation import SIMULATION_FILE
 from ceasefire.demo.invented_customers import BRAND as INVENTED_BRAND
-from ceasefire.errors import CeasefireError, CheckFailedError, EnvironmentMissingError, UsageError
+from ceasefire.errors import INTERRUPTED, CeasefireError, CheckFailedError, EnvironmentMissingError, UsageError
 from ceasefire.ids import customer_id
 from ceasefire.pipelines.explain import explain as explain_decision
 from ceasefire.pipelines.quality import check_window
@@ -64,7 +64,6 @@ app.add_typer(model_app, name="model")
 Customer = Annotated[str, typer.Option("--customer", help="The id that the events carry.", show_default=False)]
 
 DEMO_ROOTS = {REAL_BRAND: "ceasefire-demo", INVENTED_BRAND: "ceasefire-showcase"}
-INTERRUPTED = 130
 
 
 @app.callback()

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ceasefire.config.kafka import broker_of
 from ceasefire.config.settings import JobSettings, settings_from_args
-from ceasefire.errors import CeasefireError
+from ceasefire.errors import INTERRUPTED, CeasefireError
 from ceasefire.pipelines.clock import newest_ticks, tick
 from ceasefire.pipelines.quality import each
 from ceasefire.pipelines.stream import run_clock
@@ -71,3 +71,5 @@ def work_in_job(job: str, argv: Sequence[str] | None, work: Work) -> None:
     except CeasefireError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
