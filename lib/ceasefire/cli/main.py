@@ -312,7 +312,10 @@ def main() -> None:
 
 
 def exit_code_of(arguments: list[str], debug: bool = False) -> int:
-    """Run one command line and give its exit code: 0 fine, 1 a check failed, 2 wrong usage, 3 something is missing."""
+    """Run one command line and give its exit code: 0 fine, 1 a check failed, 2 wrong usage, 3 something is missing.
+
+    After Ctrl-C it is 130.
+    """
     try:
         # An interrupted command is no error to typer: it returns this code as the command's result.
         if app(arguments, standalone_mode=False) != INTERRUPTED:

@@ -174,7 +174,7 @@ def _announce(workspace: Workspace, closes: Sequence[datetime], newest: datetime
                 f"would close that of {close.isoformat()}: go on with the --from and the `decision_window` of that "
                 "run, or choose another folder with --root"
             )
-    first = [close for close in closes[:TOLD_AHEAD] if close not in told]
+    first = closes[len(told) : TOLD_AHEAD]
     if first:
         rows = tick_rows([_ready(workspace, close) for close in first], is_live=False)
         append_once(lake, CLOCK_TICKS, rows, "close", epoch_minutes(first[-1]))

@@ -133,12 +133,12 @@ def start_follower(workspace: Workspace, stream: DataFrame, name: str, work: Bat
                 if figures is not None:
                     workspace.report(query_name(lake.brand, name), batch_id, figures)
             except BaseException as error:
+                ended = f"{name} stopped: {error!r} ended its batch"
+                failures.append(error if isinstance(error, Exception) else CheckFailedError(ended))
                 # Py4J answers for an Exception alone: of anything else the query would not hear, and wait for ever.
-                ended = CheckFailedError(f"{name} stopped: {error!r} ended its batch")
-                failures.append(error if isinstance(error, Exception) else ended)
-                # One line: in a long text Spark looks for a sign that it was interrupted until its stack overflows,
-                # and prints all of that stack.
-                raise cause_of(failures[-1]) from None
+                # And of few words: in a long text Spark looks for a sign that it was interrupted until its stack
+                # overflows, and prints all of that stack. The error itself stays as it was raised.
+                raise CheckFailedError(str(cause_of(failures[-1]))) from None
 
         writer = stream.writeStream.queryName(query_name(lake.brand, name)).foreachBatch(watched)
         writer = writer.option("checkpointLocation", lake.path("_checkpoints", name))

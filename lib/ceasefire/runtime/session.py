@@ -157,6 +157,7 @@ def lasting_session(app_name: str, spark_conf: Mapping[str, str], with_kafka: bo
     for name in _ECHOES:
         PySparkLogger.getLogger(name).setLevel(_SILENT)
     logging.getLogger("py4j").setLevel(_SILENT)
+    logging.getLogger().addFilter(_is_no_interruption)
     gateway = SparkContext._gateway or start_jvm(conf)
     with _said_of(settings["spark.master"]):
         SparkContext(conf=conf, gateway=gateway)
@@ -181,7 +182,6 @@ def _interrupts_kept() -> Iterator[None]:
     yield
     if before is not None and current_thread() is main_thread():
         signal.signal(signal.SIGINT, before)
-    logging.getLogger().addFilter(_is_no_interruption)
 
 
 def _is_no_interruption(record: logging.LogRecord) -> bool:
