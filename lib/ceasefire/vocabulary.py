@@ -26,6 +26,7 @@ class EventType(StrEnum):
     COMPLAINED = "complained"
     CUSTOMER_MERGED = "customer_merged"
     ERASURE_REQUESTED = "erasure_requested"
+    OPTED_OUT = "opted_out"
 
     @property
     def code(self) -> int:
@@ -54,6 +55,8 @@ class RejectReason(StrEnum):
     TOO_LATE = "too_late"
     DUPLICATE = "duplicate"
     CONFLICT = "same_id_other_payload"
+    UNKNOWN_CHANNEL = "unknown_channel"
+    UNCLEAR_OPT_OUT = "unclear_opt_out"
 
 
 class FeatureType(StrEnum):
@@ -102,11 +105,13 @@ class Outcome(StrEnum):
 
 
 class LossReason(StrEnum):
-    """Why a candidate did not win. The first eight are the gates, in the order in which they are asked."""
+    """Why a candidate did not win: the gates, in the order in which they are asked, then what the arbitration says."""
 
     NOT_IN_AUDIENCE = "not_in_audience"
     OUTSIDE_DATES = "outside_dates"
     NO_CONSENT = "no_consent"
+    ON_HOLD = "on_hold"
+    ON_SUPPRESSION_LIST = "on_suppression_list"
     NO_ADDRESS = "no_address"
     REENTRY_LIMIT = "reentry_limit"
     DURATION_LOCK = "duration_lock"
@@ -146,8 +151,37 @@ class WithheldReason(StrEnum):
     CANCELLED_BY_EVENT = "cancelled_by_event"
     NO_ADDRESS = "no_address"
     EXPIRED = "expired"
+    ON_HOLD = "on_hold"
+    ON_SUPPRESSION_LIST = "on_suppression_list"
+    ADDRESS_REFUSED = "address_refused"
+    SAME_ADDRESS = "same_address"
+    MERGED = "merged"
+    QUIET_HOURS = "quiet_hours"
+    CAMPAIGN_STOPPED = "campaign_stopped"
+    PAUSED = "paused"
+    DURATION_LOCK = "duration_lock"
     SHADOW = "shadow_mode"
 
+
+class RefusalKind(StrEnum):
+    """What speaks against contacting a customer: a no of a person, or a mailbox that does not take mail."""
+
+    NO = "no"
+    HARD_BOUNCE = "hard_bounce"
+    SOFT_BOUNCE = "soft_bounce"
+
+
+class OperatorAction(StrEnum):
+    """What a person can do to a brand at work, by command."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    RESOLVE_HOLD = "resolve_hold"
+    ERASE = "erase"
+
+
+EVERY = "*"
+"""In a statement on consent: every purpose, or every channel, those to come included."""
 
 GRANTED, WITHDRAWN = "granted", "withdrawn"
 """What a customer said on consent. Of two statements at one instant the larger text counts: a withdrawal must win."""

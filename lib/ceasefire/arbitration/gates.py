@@ -16,6 +16,8 @@ GATES: tuple[LossReason, ...] = (
     LossReason.NOT_IN_AUDIENCE,
     LossReason.OUTSIDE_DATES,
     LossReason.NO_CONSENT,
+    LossReason.ON_HOLD,
+    LossReason.ON_SUPPRESSION_LIST,
     LossReason.NO_ADDRESS,
     LossReason.REENTRY_LIMIT,
     LossReason.DURATION_LOCK,

@@ -204,6 +204,8 @@ def keep_events(blocks: DataFrame, ingest_batch: int, ingested_at: datetime) -> 
         columns = {name: events[name] for name in events.schema.names} | {"_extra": events["extra"]}
         for name, value in (("ingest_batch", ingest_batch), ("ingested_at", ingested_at)):
             columns[name] = pa.repeat(pa.scalar(value, log.field(name).type), len(events))
+        for name in ("statement", "repairs"):
+            columns[name] = pa.nulls(len(events), log.field(name).type)
         return pa.record_batch([columns[name] for name in log.names], names=log.names)
 
     return take_rows(blocks, take, EVENTS.schema)

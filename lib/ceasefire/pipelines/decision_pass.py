@@ -207,6 +207,8 @@ class DecisionPass:
                 LossReason.NOT_IN_AUDIENCE: np.ones(len(owner), np.bool_),
                 LossReason.OUTSIDE_DATES: active_on(proposed.slot_date, first_day[campaign], last_day[campaign]),
                 LossReason.NO_CONSENT: self._consented(columns)[proposed.is_marketing.astype(np.int64), channel, owner],
+                LossReason.ON_HOLD: np.ones(len(owner), np.bool_),
+                LossReason.ON_SUPPRESSION_LIST: np.ones(len(owner), np.bool_),
                 LossReason.NO_ADDRESS: addressed[channel, owner],
                 LossReason.REENTRY_LIMIT: ~exhausted,
                 LossReason.DURATION_LOCK: ~locked(proposed, commitments, settings.pressure.lock),

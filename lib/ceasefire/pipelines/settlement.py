@@ -256,6 +256,8 @@ def _treatments(window: Window, winner: IntArray, ids: Sequence[str]) -> pa.Arra
         "slot_at": pa.array(slot_at),
         "expires_at": pa.array(slot_at + lasting[channel]),
         "duration": _named(campaign, [one.duration.text for one in campaigns]),
+        "time_zone": pa.nulls(len(chosen), pa.string()),
+        "consent_at": pa.nulls(len(chosen), pa.timestamp("us", tz="UTC")),
         "about_product": window.columns["about_product"].take(pa.array(chosen)),
         "about_order": window.columns["about_order"].take(pa.array(chosen)),
         "cancel_on": [

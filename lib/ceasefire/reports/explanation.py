@@ -14,6 +14,8 @@ WORDS: dict[str, str] = {
     LossReason.NOT_IN_AUDIENCE: "no campaign wants this customer",
     LossReason.OUTSIDE_DATES: "the campaign does not run on that day",
     LossReason.NO_CONSENT: "no consent for this channel",
+    LossReason.ON_HOLD: "on hold: something that may be an opt-out waits for a person to look at it",
+    LossReason.ON_SUPPRESSION_LIST: "on a suppression list",
     LossReason.NO_ADDRESS: "no address for this channel",
     LossReason.REENTRY_LIMIT: "was in this campaign too recently",
     LossReason.DURATION_LOCK: "still in the duration period of an earlier message",
@@ -29,6 +31,12 @@ WORDS: dict[str, str] = {
     WithheldReason.PRODUCT_RETURNED: "what the message is about was returned",
     WithheldReason.CANCELLED_BY_EVENT: "an event made the message wrong",
     WithheldReason.EXPIRED: "its time had passed",
+    WithheldReason.ADDRESS_REFUSED: "somebody with the same address said no, or mail to it bounced",
+    WithheldReason.SAME_ADDRESS: "another message goes to the same address",
+    WithheldReason.MERGED: "the customer turned out to be the same person as another one",
+    WithheldReason.QUIET_HOURS: "no allowed hour was left where the customer is",
+    WithheldReason.CAMPAIGN_STOPPED: "the campaign was taken out, or has ended, since the decision",
+    WithheldReason.PAUSED: "the campaign or the channel was paused",
     WithheldReason.SHADOW: "release is in shadow mode: it would have gone",
 }
 """What each reason code means to a marketer. `no_address` is a code of both kinds, so its words must fit both."""

@@ -1,11 +1,28 @@
 """Every table of a brand, declared once."""
 
 from ceasefire.tables.declaration import Column, DeltaTable, column, conform, misfits
-from ceasefire.tables.intake import CONTACTS_VAULT, EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS
+from ceasefire.tables.intake import (
+    CONSENT_HOLDS,
+    CONTACT_REFUSALS,
+    CONTACTS_VAULT,
+    CUSTOMER_ADDRESSES,
+    CUSTOMER_MERGES,
+    EVENTS,
+    INGEST_BATCHES,
+    QUARANTINED_EVENTS,
+    STATEMENT,
+)
 from ceasefire.tables.learning import TRAINING_ROWS
 from ceasefire.tables.ledger import CANDIDATE, DECISION_RUNS, DECISIONS, MODEL_PIN, TREATMENT
 from ceasefire.tables.quality import QUALITY_RESULTS
-from ceasefire.tables.sends import CLOCK_TICKS, QUERY_EPOCHS, RECONCILIATION, SEND_QUEUE, WITHHELD_SENDS
+from ceasefire.tables.sends import (
+    CLOCK_TICKS,
+    OPERATOR_ACTIONS,
+    QUERY_EPOCHS,
+    RECONCILIATION,
+    SEND_QUEUE,
+    WITHHELD_SENDS,
+)
 from ceasefire.tables.states import (
     CUSTOMER_HISTORY,
     MEMBERSHIP_TRANSITIONS,
@@ -21,6 +38,11 @@ ALL_TABLES: tuple[DeltaTable, ...] = (
     EVENTS,
     QUARANTINED_EVENTS,
     CONTACTS_VAULT,
+    CUSTOMER_ADDRESSES,
+    CUSTOMER_MERGES,
+    CONTACT_REFUSALS,
+    CONSENT_HOLDS,
+    OPERATOR_ACTIONS,
     CLOCK_TICKS,
     QUERY_EPOCHS,
     CUSTOMER_HISTORY,
@@ -41,14 +63,19 @@ __all__ = [
     "ALL_TABLES",
     "CANDIDATE",
     "CLOCK_TICKS",
+    "CONSENT_HOLDS",
     "CONTACTS_VAULT",
+    "CONTACT_REFUSALS",
+    "CUSTOMER_ADDRESSES",
     "CUSTOMER_HISTORY",
+    "CUSTOMER_MERGES",
     "DECISIONS",
     "DECISION_RUNS",
     "EVENTS",
     "INGEST_BATCHES",
     "MEMBERSHIP_TRANSITIONS",
     "MODEL_PIN",
+    "OPERATOR_ACTIONS",
     "PACKED_EVENT",
     "PROFILE_ENTRY",
     "QUALITY_RESULTS",
@@ -57,6 +84,7 @@ __all__ = [
     "RECONCILIATION",
     "SEGMENT_MEMBERSHIPS",
     "SEND_QUEUE",
+    "STATEMENT",
     "TRAINING_ROWS",
     "TREATMENT",
     "WINDOW_CLOSES",

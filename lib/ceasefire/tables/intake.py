@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from pyspark.sql.types import (
     ArrayType,
+    BooleanType,
     LongType,
     MapType,
     StringType,
     TimestampType,
 )
 
-from ceasefire.tables.declaration import DeltaTable, column
+from ceasefire.tables.declaration import DeltaTable, column, struct
 
 TEXT_MAP = MapType(StringType(), StringType())
+
+STATEMENT = struct(
+    column("purpose", StringType(), "vocabulary.MessageClass, or * for every purpose"),
+    column("channel", StringType(), "channel of the brand, or * for every channel"),
+    column("topic", StringType(), "topic/<name> or campaign/<id> that alone is meant; null = all messages", True),
+    column("granted", BooleanType(), "whether it is a yes"),
+)
+"""What an event says on consent, worked out once, when the row is read (`ceasefire.consent`)."""
 
 INGEST_BATCHES = DeltaTable(
     name="ingest_batches",
@@ -52,6 +61,8 @@ EVENTS = DeltaTable(
         column("referrer", StringType(), "where the customer came from", True),
         column("attributes", TEXT_MAP, "further facts; an address is only ever 'set'", True),
         column("_extra", TEXT_MAP, "keys that the contract does not know, as JSON text", True),
+        column("statement", STATEMENT, "what it says on consent", True),
+        column("repairs", ArrayType(StringType()), "why it had to be repaired to be read, each once, sorted", True),
     ),
     keys=("event_key",),
     skip_by=("ingest_batch", "event_at"),
@@ -91,4 +102,66 @@ CONTACTS_VAULT = DeltaTable(
     ),
     keys=("customer_id",),
     append_only=False,
+)
+
+CUSTOMER_ADDRESSES = DeltaTable(
+    name="customer_addresses",
+    grain="one setting of a customer's address, by its keyed hash: who shares a mailbox, and since when",
+    columns=(
+        column("customer_id", StringType(), "pseudonymous customer key"),
+        column("kind", StringType(), "email, phone or push_token"),
+        column("address_key", StringType(), "keyed hash of the normalised address"),
+        column("set_at", TimestampType(), "UTC instant of the event that set it"),
+        column("ingest_batch", LongType(), "batch with which it arrived"),
+    ),
+    keys=("customer_id", "kind", "address_key", "set_at"),
+    skip_by=("ingest_batch",),
+)
+
+CONTACT_REFUSALS = DeltaTable(
+    name="contact_refusals",
+    grain="one event that speaks against contacting a customer: a no, or a bounce",
+    columns=(
+        column("event_key", StringType(), "of the event"),
+        column("customer_id", StringType(), "pseudonymous customer key"),
+        column("kind", StringType(), "vocabulary.RefusalKind"),
+        column("event_type", StringType(), "vocabulary.EventType"),
+        column("purpose", StringType(), "vocabulary.MessageClass, or * for every purpose"),
+        column("channel", StringType(), "channel of the brand, or * for every channel"),
+        column("topic", StringType(), "topic/<name> or campaign/<id> that alone is meant; null = all messages", True),
+        column("said_at", TimestampType(), "UTC instant from which it counts"),
+        column("ingest_batch", LongType(), "batch with which it arrived"),
+    ),
+    keys=("event_key",),
+    skip_by=("ingest_batch", "said_at"),
+)
+
+CONSENT_HOLDS = DeltaTable(
+    name="consent_holds",
+    grain="one input row that looks like an opt-out and could not be understood: it holds its customer's marketing",
+    columns=(
+        column("hold_id", StringType(), "keyed hash of the row"),
+        column("customer_id", StringType(), "pseudonymous customer key"),
+        column("held_at", TimestampType(), "UTC instant at which the row arrived"),
+        column("ingest_batch", LongType(), "batch with which it arrived"),
+        column("source_file", StringType(), "file it stood in"),
+        column("source_row", LongType(), "row within the block of that file, from 1"),
+        column("raw", StringType(), "the row without personal values", True),
+    ),
+    keys=("hold_id",),
+    skip_by=("ingest_batch",),
+)
+
+CUSTOMER_MERGES = DeltaTable(
+    name="customer_merges",
+    grain="one statement that two ids are one person",
+    columns=(
+        column("event_key", StringType(), "of the event"),
+        column("customer_id", StringType(), "pseudonym of the id that was merged"),
+        column("into_id", StringType(), "pseudonym of the id that it was merged into"),
+        column("merged_at", TimestampType(), "UTC instant of the event"),
+        column("ingest_batch", LongType(), "batch with which it arrived"),
+    ),
+    keys=("event_key",),
+    skip_by=("ingest_batch", "merged_at"),
 )

@@ -46,13 +46,14 @@ SEND_QUEUE = DeltaTable(
         column("locale", StringType(), "language of the content"),
         column("merge_fields", MapType(StringType(), StringType()), "what the template is filled with"),
         column("class", StringType(), "vocabulary.MessageClass"),
+        column("duration", StringType(), "how long others leave the customer alone, as configured"),
         column("not_before_at", TimestampType(), "UTC instant of the slot"),
         column("expires_at", TimestampType(), "UTC instant after which it must not go"),
         column("released_at", TimestampType(), "UTC instant of the tick that released it"),
     ),
     keys=("send_id",),
     partition_by=("channel",),
-    skip_by=("not_before_at",),
+    skip_by=("not_before_at", "released_at"),
 )
 
 WITHHELD_SENDS = DeltaTable(
@@ -84,4 +85,17 @@ RECONCILIATION = DeltaTable(
         column("holds", BooleanType(), "whether they are equal"),
     ),
     keys=("release_batch", "identity"),
+)
+
+OPERATOR_ACTIONS = DeltaTable(
+    name="operator_actions",
+    grain="one thing that a person did to the brand at work by a command; the newest on a subject counts",
+    columns=(
+        column("action_id", StringType(), "hash of action, subject and instant"),
+        column("action", StringType(), "vocabulary.OperatorAction"),
+        column("subject", StringType(), "campaign/<id>, channel/<id>, all, hold/<id> or customer/<pseudonym>"),
+        column("acted_at", TimestampType(), "UTC instant of the injected clock"),
+        column("note", StringType(), "why, in the person's words", True),
+    ),
+    keys=("action_id",),
 )

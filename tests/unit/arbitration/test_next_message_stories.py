@@ -159,6 +159,8 @@ def valued_and_gated(customers: Sequence[Customer], campaigns: Sequence[Campaign
             LossReason.NOT_IN_AUDIENCE: everybody,
             LossReason.OUTSIDE_DATES: active_on(candidates.slot_date, first, last),
             LossReason.NO_CONSENT: np.array([customer.consents for customer in customers])[owner],
+            LossReason.ON_HOLD: everybody,
+            LossReason.ON_SUPPRESSION_LIST: everybody,
             LossReason.NO_ADDRESS: everybody,
             LossReason.REENTRY_LIMIT: ~reentry_exhausted(candidates, commitments, most, every, everybody),
             LossReason.DURATION_LOCK: ~locked(candidates, commitments, BRAND.pressure.lock),
