@@ -190,6 +190,18 @@ ADDRESS_PRESENT = "set"
 """What an address is outside the vault: that there is one."""
 
 
+CONSENT, CONSENT_AT, REFUSAL = "consent/", "consent_at/", "refusal/"
+"""How a profile names what was said on consent: by purpose and channel, since when, and on a topic or campaign."""
+
+REFUSED_TOPICS = REFUSAL + EVERY
+"""The entry of a profile that tells all topics and campaigns that the customer refuses, a line each."""
+
+
 def consent_entry(purpose: str, channel: str) -> str:
     """The entry of a customer's profile that holds a consent."""
-    return f"consent/{purpose}/{channel}"
+    return f"{CONSENT}{purpose}/{channel}"
+
+
+def consent_instant_entry(purpose: str, channel: str) -> str:
+    """The entry of a customer's profile that tells since when that consent stands, in microseconds UTC."""
+    return f"{CONSENT_AT}{purpose}/{channel}"

@@ -24,7 +24,7 @@ from bench.harness import Bound, Case, Load, Meter, Output
 from bench.workshop import log_rows
 from ceasefire.config.units import instant_micros
 from ceasefire.history.packing import packed_histories
-from ceasefire.pipelines.decision_pass import PASS_SCHEMA, DecisionPass
+from ceasefire.pipelines.decision_pass import HELD_BACK, PASS_SCHEMA, DecisionPass
 from ceasefire.pipelines.features import features_as_of, histories_for
 from ceasefire.pipelines.workspace import BrandAtWork, load_brand
 from ceasefire.runtime.session import local_session
@@ -50,7 +50,7 @@ def prepare(folder: Path, load: Load) -> None:
     with local_session("bench", {"spark.driver.memory": "3g"}) as spark:
         for name in ("work", "warming"):
             events = spark.read.parquet(str(folder / f"{name}_events.parquet"))
-            histories = packed_histories(events, tuple(at_work.brand.settings.channels))
+            histories = packed_histories(events, at_work.brand.settings.address_kinds)
             schema = from_arrow_schema(at_work.programs.window_schema)
             features = histories_for(at_work.programs, histories).mapInArrow(
                 features_as_of(at_work.programs, AS_OF), schema
@@ -80,6 +80,7 @@ def customers_of(features: DataFrame, at_work: BrandAtWork) -> DataFrame:
         *at_work.programs.feature_types,
         *(F.when(was_sent, value).alias(name) for name, value in sent.items()),
         F.when(is_listed, F.array(F.lit("a_list"))).alias("on_lists"),
+        *(F.lit(None).cast("boolean").alias(name) for name in HELD_BACK),
     )
 
 

@@ -13,7 +13,7 @@ from ceasefire.tables import EVENTS
 from ceasefire.vocabulary import EventType
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-CHANNELS = ("email", "sms")
+CHANNELS = {"email": "email", "sms": "phone"}
 
 
 def event(customer: str, event_type: str, minute: int, attributes: dict[str, str | None] | None = None,
@@ -36,14 +36,16 @@ LOG = [
     event("anna", "profile_changed", 3, {"email": None}),
     event("anna", "profile_changed", 3, {"city": "Bonn"}),
     event("anna", "profile_changed", 3, {"city": "Köln"}),
-    event("bert", "consent_changed", 0, {"purpose": "marketing", "granted": "true"}, channel="email"),
-    event("bert", "consent_changed", 1, {"purpose": "marketing", "granted": "false"}, channel="sms"),
-    event("bert", "unsubscribed", 2, channel="email"),
-    event("bert", "complained", 3, channel="sms"),
+    event("bert", "consent_changed", 0, statement=("marketing", "email", None, True), channel="email"),
+    event("bert", "consent_changed", 1, statement=("marketing", "sms", None, False), channel="sms"),
+    event("bert", "unsubscribed", 2, statement=("marketing", "*", None, False)),
+    event("bert", "complained", 3, statement=("marketing", "sms", "topic/ski", False), channel="sms"),
+    event("bert", "send_bounced", 3, channel="sms", refusal="hard_bounce"),
+    event("bert", "send_bounced", 3, channel="email", refusal="soft_bounce"),
     event("bert", "order", 4, {"city": "no profile event, no profile entry"}, amount_minor=1),
     event("bert", "order", 4, amount_minor=1),
     event("carl", "registered", 0),
-    event("carl", "erasure_requested", 9),
+    event("carl", "erasure_requested", 9, statement=("*", "*", None, False)),
 ]  # fmt: skip
 
 
@@ -89,19 +91,16 @@ def test_a_history_holds_codes_hashes_and_settings(spark: SparkSession) -> None:
         (3, "city", "Köln"),
         (3, "email", None),
     ]
-    # an opt-out closes its channel to marketing, as a withdrawal does
+    # a no says how far it goes, and a hard bounce takes the address of its channel away
     assert packed["bert"][1] == [
         (0, "consent/marketing/email", "granted"),
         (1, "consent/marketing/sms", "withdrawn"),
-        (2, "consent/marketing/email", "withdrawn"),
-        (3, "consent/marketing/sms", "withdrawn"),
+        (2, "consent/marketing/*", "withdrawn"),
+        (3, "phone", None),
+        (3, "refusal/topic/ski", "withdrawn"),
     ]
-    # and whoever asked to be erased is not written to at all
-    assert packed["carl"][1] == [
-        (9, f"consent/{purpose}/{channel}", "withdrawn")
-        for purpose in ("marketing", "transactional")
-        for channel in CHANNELS
-    ]
+    # and whoever asked to be erased is not written to at all, on channels to come neither
+    assert packed["carl"][1] == [(9, "consent/*/*", "withdrawn")]
     assert [one["type"] for one in packed["carl"][0]] == [EventType.REGISTERED.code, EventType.ERASURE_REQUESTED.code]
 
     texts = spark.createDataFrame([("",), ("a",), ("Spark",), ("ski/boots",), ("Žižkov 東京 🎿",)], "text string")

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from ceasefire.config.parsing import CURRENCY, CUSTOMER_KEY, IDENTIFIER, LOCALE, Declared, NotYet, refused
 from ceasefire.config.units import ClockHour, Day, Hours, Money, Span, SpanOfTime, TimeZone, money_micros
+from ceasefire.consent import folded
 from ceasefire.vocabulary import MessageClass, Policy
 
 Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
@@ -44,13 +45,14 @@ class Capacity(Declared):
 
 
 class Channel(Declared):
-    """One way to reach a customer."""
+    """One way to reach a customer; `aliases` are other names that events may use for it."""
 
     cost: Money
     hours: Hours
     expires: SpanOfTime
     capacity: Capacity | None = None
     address: AddressKind | None = None
+    aliases: tuple[str, ...] = ()
 
 
 class Pressure(Declared):
@@ -119,9 +121,24 @@ class BrandSettings(Declared):
                 raise refused(f"{name} needs `address`", "email, phone or push_token")
         return channels
 
+    @field_validator("channels")
+    @classmethod
+    def _no_two_go_by_one_name(cls, channels: dict[str, Channel]) -> dict[str, Channel]:
+        named: dict[str, str] = {}
+        for name, channel in channels.items():
+            for alias in (name, *channel.aliases):
+                if named.setdefault(folded(alias), name) != name:
+                    raise refused(f"{alias} stands for {named[folded(alias)]} and {name}", "each name for one channel")
+        return channels
+
     def address_kind(self, channel: str) -> str:
         """The kind of address a channel sends to."""
         return self.channels[channel].address or ADDRESS_OF_CHANNEL[channel]
+
+    @property
+    def address_kinds(self) -> dict[str, str]:
+        """The kind of address of each channel."""
+        return {channel: self.address_kind(channel) for channel in self.channels}
 
     def cost_micros(self, channel: str) -> int:
         """Cost of one send on a channel, in millionths of a minor unit."""

@@ -111,7 +111,8 @@ class CancelOn(Declared):
 class Campaign(Declared):
     """One campaign; order and length of every list in it are part of what it says.
 
-    `about` says what the message is about: the customer's last event that it lets through (a product bought).
+    `about` says what the message is about: the customer's last event that it lets through (a product bought). `topics`
+    are what a customer can say no to besides the campaign itself.
     """
 
     id: Identifier
@@ -131,6 +132,7 @@ class Campaign(Declared):
     capacity: Capacity | None = None
     about: EventFilter | None = None
     cancel_on: tuple[CancelOn, ...] = ()
+    topics: tuple[Identifier, ...] = ()
     stay: NotYet = None
     holdout: NotYet = None
     caps: NotYet = None

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from ceasefire.config.brand import Identifier
 from ceasefire.config.parsing import CATEGORY, Declared, NotYet, refused
 from ceasefire.config.units import MICROS_PER_DAY
-from ceasefire.vocabulary import Aggregate, EventType, FeatureType
+from ceasefire.vocabulary import CONSENT_AT, Aggregate, EventType, FeatureType
 
 CATEGORY_LEVELS = 3
 """Levels of a category path that a filter can name; deeper levels count under their third ancestor."""
@@ -132,7 +132,7 @@ class Feature(Declared):
         if self.derived is not None:
             return FeatureType.REAL
         if self.from_ is not None and self.from_.profile is not None:
-            return FeatureType.TEXT
+            return FeatureType.INTEGER if self.from_.profile.startswith(CONSENT_AT) else FeatureType.TEXT
         if self.aggregate in (Aggregate.MEAN, Aggregate.DAYS_SINCE, Aggregate.DAYS_SINCE_FIRST):
             return FeatureType.REAL
         if self.value == "quantity":

@@ -7,6 +7,7 @@ who needs rows takes out of it what he needs of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,18 +18,33 @@ from pyspark.sql.types import ArrayType, BinaryType, LongType, StringType, Struc
 
 from ceasefire.events.contract import Contract
 from ceasefire.events.parsing import ARROW_SCHEMA, ROW_ID, BatchFunction, parse_lines
+from ceasefire.events.personal_values import ADDRESSES
+from ceasefire.tables import CONSENT_HOLDS, CONTACT_REFUSALS, CUSTOMER_ADDRESSES, CUSTOMER_MERGES
+from ceasefire.vocabulary import EventType, RejectReason
 
 BLOCK_ID = "block_id"
 """The number of a block's first row: of one parse alone, as the numbers of rows are."""
 
 _REJECTED = ArrayType(StructType([StructField(ROW_ID, LongType()), StructField("reasons", ArrayType(StringType()))]))
+SIDE_TABLES = (CUSTOMER_ADDRESSES, CUSTOMER_MERGES, CONTACT_REFUSALS, CONSENT_HOLDS)
+"""The small tables that some rows of a batch also go to."""
+
 BLOCK_SCHEMA = StructType(
-    [StructField(BLOCK_ID, LongType()), StructField("rows", BinaryType()), StructField("rejected", _REJECTED)]
+    [
+        StructField(BLOCK_ID, LongType()),
+        StructField("rows", BinaryType()),
+        StructField("rejected", _REJECTED),
+        *(StructField(table.name, LongType()) for table in SIDE_TABLES),
+    ]
 )
-"""`rows`: an Arrow message of `parsing.ARROW_SCHEMA`; `rejected`: its well-formed rows that are no events, or null."""
+"""`rows`: an Arrow message of `parsing.ARROW_SCHEMA`; `rejected`: its well-formed rows that are no events, or null; and
+how many rows may go to each of the SIDE_TABLES."""
 
 Rejected = Mapping[int, list[str]]
 """Of the well-formed rows of a block those that are no events all the same: reasons by row number."""
+
+Mask = Callable[[pa.RecordBatch], pa.BooleanArray]
+"""Which parsed rows something is about."""
 
 Take = Callable[[pa.RecordBatch, Rejected], pa.RecordBatch]
 """What is taken out of a block: of its parsed rows, given those that were rejected."""
@@ -42,6 +58,7 @@ def parse_blocks(contract: Contract) -> BatchFunction:
     def pack(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for rows in parse(batches):
             block = {BLOCK_ID: rows[ROW_ID][0].as_py(), "rows": rows.serialize().to_pybytes()}
+            block |= {table.name: SIDE_MASKS[table.name](rows).true_count for table in SIDE_TABLES}
             yield pa.RecordBatch.from_pylist([block], schema)
 
     return pack
@@ -72,6 +89,36 @@ def judge_blocks(blocks: DataFrame, rejected: DataFrame) -> DataFrame:
     """The same blocks with what `rejected_by_block` finds of them."""
     judged = blocks.drop("rejected").join(rejected, on=BLOCK_ID, how="left")
     return judged.select(*BLOCK_SCHEMA.names)
+
+
+def have_addresses(rows: pa.RecordBatch) -> pa.BooleanArray:
+    """Of each row, whether it sets an address."""
+    return reduce(pc.or_, (pc.is_valid(rows[f"{kind}_key"]) for kind in ADDRESSES))
+
+
+def are_merges(rows: pa.RecordBatch) -> pa.BooleanArray:
+    """Of each row, whether it says that two ids are one person."""
+    return pc.fill_null(pc.equal(rows["event_type"], EventType.CUSTOMER_MERGED.value), False)
+
+
+def speak_against_contact(rows: pa.RecordBatch) -> pa.BooleanArray:
+    """Of each row, whether it is a no or a bounce."""
+    return pc.is_valid(rows["refusal"])
+
+
+def are_unclear(rows: pa.RecordBatch) -> pa.BooleanArray:
+    """Of each row, whether it looks like an opt-out and could not be understood."""
+    reasons = rows["reasons"]
+    of_row = pc.list_parent_indices(reasons).filter(pc.equal(reasons.flatten(), RejectReason.UNCLEAR_OPT_OUT.value))
+    return pc.is_in(pa.array(range(len(rows)), pa.int64()), value_set=of_row.cast(pa.int64()))
+
+
+SIDE_MASKS: Mapping[str, Mask] = {
+    CUSTOMER_ADDRESSES.name: have_addresses,
+    CUSTOMER_MERGES.name: are_merges,
+    CONTACT_REFUSALS.name: speak_against_contact,
+    CONSENT_HOLDS.name: are_unclear,
+}
 
 
 def are_well_formed(rows: pa.RecordBatch) -> pa.BooleanArray:

@@ -10,9 +10,21 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
+from ceasefire.consent import (
+    SAYS_CONSENT,
+    ConsentTerms,
+    Statement,
+    Unclear,
+    Wish,
+    bounce_kind,
+    profile_statement,
+    read_broken,
+    read_wish,
+    strict_statement,
+)
 from ceasefire.events.personal_values import ADDRESSES, OTHER_CUSTOMER, Disguise, as_json, plain_text, shape_of
 from ceasefire.ids import customer_id, event_key, payload_hash
-from ceasefire.vocabulary import EventType, MessageClass, RejectReason
+from ceasefire.vocabulary import CONSENT, CONSENT_AT, EVERY, REFUSAL, EventType, RefusalKind, RejectReason
 
 MAX_ROW_CHARS = 1 << 20
 MAX_TEXT_CHARS = 1_000
@@ -22,7 +34,7 @@ MAX_DEPTH = 32
 MAX_MINOR = 10**15
 MAX_MILLI = 10**12
 QUANTITY_DECIMALS = 3
-CONSENTS = "consent/"
+CONSENTS = (CONSENT, CONSENT_AT, REFUSAL)
 """How a profile names what was said on consent: no attribute may pass itself off as that."""
 
 _REQUIRED = ("event_id", "brand", "customer_id", "event_type", "event_at")
@@ -31,7 +43,6 @@ _ALL_TEXTS = {*_REQUIRED, *_KEPT_TEXTS, "currency"}
 _NUMBERS = ("quantity", "amount")
 _NO_TEXTS = {*_NUMBERS, "attributes"}
 _ALSO_REQUIRED: Mapping[EventType, tuple[str, ...]] = {
-    EventType.CONSENT_CHANGED: ("channel",),
     EventType.BROWSE: ("category",),
     EventType.CART_ADDED: ("category",),
     EventType.ORDER: ("order_id", "amount"),
@@ -43,8 +54,6 @@ _ALSO_REQUIRED: Mapping[EventType, tuple[str, ...]] = {
     EventType.SEND_OPENED: ("channel",),
     EventType.SEND_CLICKED: ("channel",),
     EventType.SEND_BOUNCED: ("channel",),
-    EventType.UNSUBSCRIBED: ("channel",),
-    EventType.COMPLAINED: ("channel",),
 }
 _REQUIRED_ATTRIBUTES: Mapping[EventType, tuple[str, ...]] = {
     EventType.CONSENT_CHANGED: ("purpose", "granted"),
@@ -55,6 +64,7 @@ _NEEDED: Mapping[EventType | None, frozenset[str]] = {
     kind: frozenset((*_REQUIRED, *(_ALSO_REQUIRED.get(kind, ()) if kind else ()))) for kind in (None, *EventType)
 }
 _SIGNED = (EventType.SESSION_ENDED,)
+_PROFILES = (EventType.REGISTERED, EventType.PROFILE_CHANGED)
 _NOTHING = (None, "")
 _JSON_SPACE = " \t\n\r"
 # Of more digits than any amount has: what has to be rounded to fit is not an exact number of the unit.
@@ -71,17 +81,23 @@ class Contract:
         currency: ISO 4217.
         exponent: decimals of its minor unit.
         key: the brand's key for pseudonyms.
+        terms: the names that statements on consent can use.
     """
 
     brand: str
     currency: str
     exponent: int
     key: bytes
+    terms: ConsentTerms
 
 
 @dataclass(slots=True)
 class ParsedRow:
-    """One input row, read. With reasons it is no event, and only `event_key` and `raw` may be set."""
+    """One input row, read.
+
+    With reasons it is no event, and only `event_key`, `payload_hash`, `customer_id` and `raw` may be set. An opt-out
+    without `event_at` counts from its arrival on; `repairs` says why it had to be repaired.
+    """
 
     reasons: set[RejectReason] = field(default_factory=set)
     event_key: str | None = None
@@ -105,7 +121,14 @@ class ParsedRow:
     email: str | None = None
     phone: str | None = None
     push_token: str | None = None
+    email_key: str | None = None
+    phone_key: str | None = None
+    push_token_key: str | None = None
     raw: str | None = None
+    statement: dict[str, Any] | None = None
+    refusal: str | None = None
+    repairs: list[str] | None = None
+    is_opt_out: bool = False
 
 
 class _RepeatedKeyError(ValueError):
@@ -121,9 +144,12 @@ class _NoEventError(ValueError):
 
 
 def parse_row(text: str, contract: Contract) -> ParsedRow:
-    """One line of input as an event, or with every reason why it is none. Never raises, whatever the text."""
+    """One line of input as an event, or with every reason why it is none. Never raises, whatever the text.
+
+    A no is an event even in a row that is none otherwise (`ceasefire.consent`).
+    """
     if len(text) > MAX_ROW_CHARS:
-        return ParsedRow({RejectReason.OVERSIZE}, raw=shape_of(text))
+        return _broken(text, RejectReason.OVERSIZE, contract)
     if not text.strip():
         return ParsedRow({RejectReason.EMPTY}, raw="")
     try:
@@ -135,15 +161,61 @@ def parse_row(text: str, contract: Contract) -> ParsedRow:
         canonical = as_json(row).encode()
         disguise = Disguise.of(row, contract.key)
     except _NonFiniteError:
-        return ParsedRow({RejectReason.NON_FINITE}, raw=shape_of(text))
+        return _broken(text, RejectReason.NON_FINITE, contract)
     except (ValueError, RecursionError, InvalidOperation):
         # UnicodeEncodeError, from half of a surrogate pair, is a ValueError too.
-        return ParsedRow({RejectReason.CORRUPT}, raw=shape_of(text))
+        return _broken(text, RejectReason.CORRUPT, contract)
     parsed = _checked(row, contract, disguise)
-    if parsed.reasons:
-        return ParsedRow(parsed.reasons, event_key=parsed.event_key, raw=_without_ids(row, contract, disguise))
     parsed.payload_hash = payload_hash(contract.key, canonical)
+    if parsed.reasons:
+        raw = _without_ids(row, contract, disguise)
+        rejected = ParsedRow(parsed.reasons, event_key=parsed.event_key, payload_hash=parsed.payload_hash, raw=raw)
+        return _with_wish(read_wish(row, contract.terms), rejected, row.get("event_at"), contract)
+    if parsed.is_opt_out:
+        parsed.event_key = _opt_out_key(parsed, row["event_id"], contract)
     return parsed
+
+
+def _broken(text: str, reason: RejectReason, contract: Contract) -> ParsedRow:
+    """A row that is no JSON object of the contract's shape, or the no that can be read in it all the same."""
+    hashed = payload_hash(contract.key, text.encode(errors="surrogatepass"))
+    rejected = ParsedRow({reason}, payload_hash=hashed, raw=shape_of(text))
+    found = read_broken(text)
+    return _with_wish(read_wish(found, contract.terms), rejected, found.get("event_at"), contract)
+
+
+def _with_wish(wish: Wish | Unclear | None, rejected: ParsedRow, event_at: Any, contract: Contract) -> ParsedRow:
+    """A rejected row, or the opt-out that it is, or the same row marked as one that somebody has to look at."""
+    if wish is None:
+        return rejected
+    pseudonym = customer_id(contract.key, wish.customer)
+    if isinstance(wish, Unclear):
+        rejected.reasons.add(RejectReason.UNCLEAR_OPT_OUT)
+        rejected.customer_id = pseudonym
+        return rejected
+    opt_out = ParsedRow(
+        payload_hash=rejected.payload_hash,
+        customer_id=pseudonym,
+        natural_id=wish.customer,
+        event_type=wish.event_type.value,
+        event_at=_instant(event_at, set()) if isinstance(event_at, str) else None,
+        channel=None if wish.statement.channel == EVERY else wish.statement.channel,
+        statement=wish.statement._asdict(),
+        refusal=RefusalKind.NO.value,
+        repairs=sorted(rejected.reasons | wish.widened),
+        is_opt_out=True,
+    )
+    opt_out.event_key = _opt_out_key(opt_out, wish.event_id, contract)
+    return opt_out
+
+
+def _opt_out_key(opt_out: ParsedRow, event_id: str | None, contract: Contract) -> str:
+    """Tells one no from another, also under an event id that other rows have: what was said repeats nothing else."""
+    assert opt_out.statement is not None, "an opt-out says what it is about"
+    said = "|".join(str(value) for value in opt_out.statement.values())
+    happened_at = "" if opt_out.event_at is None else opt_out.event_at.isoformat()
+    name = opt_out.payload_hash if event_id is None else event_id
+    return event_key(contract.key, f"no|{opt_out.customer_id}|{said}|{happened_at}|{name}")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -209,8 +281,11 @@ def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> Par
     if "event_id" in texts:
         parsed.event_key = event_key(contract.key, texts["event_id"])
     if "customer_id" in texts:
-        parsed.natural_id = texts["customer_id"]
-        parsed.customer_id = customer_id(contract.key, texts["customer_id"])
+        # Blanks around an id are never meant; those of an opt-out would make it that of a stranger.
+        parsed.natural_id = texts["customer_id"].strip()
+        parsed.customer_id = customer_id(contract.key, parsed.natural_id)
+        if not parsed.natural_id:
+            reasons.add(RejectReason.OUT_OF_RANGE)
     for name in shape.kept:
         if name in texts:
             setattr(parsed, name, disguise.text(texts[name]))
@@ -230,11 +305,44 @@ def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> Par
     if shape.unknown:
         # In the order of the row, so that of two keys with one pseudonym the same one stays.
         parsed.extra = {disguise.text(name): disguise.value(row[name], name) for name in shape.unknown}
+    channel = None
+    if parsed.channel is not None:
+        channel = contract.terms.channel(texts["channel"])
+        parsed.channel = None if channel == EVERY else channel
+        if channel is None or (channel == EVERY and kind not in SAYS_CONSENT):
+            reasons.add(RejectReason.UNKNOWN_CHANNEL)
     if kind is not None:
         parsed.event_type = texts["event_type"]
-        if kind in _REQUIRED_ATTRIBUTES:
-            _check_attributes(kind, parsed)
+        if kind in _REQUIRED_ATTRIBUTES and _lacks(parsed.attributes or {}, _REQUIRED_ATTRIBUTES[kind]):
+            reasons.add(RejectReason.MISSING_FIELD)
+        if kind is EventType.CUSTOMER_MERGED and (parsed.attributes or {}).get(OTHER_CUSTOMER) == parsed.customer_id:
+            reasons.add(RejectReason.OUT_OF_RANGE)
+        if not reasons:
+            _read_statement(kind, row, channel, parsed, shape, contract)
     return parsed
+
+
+def _read_statement(
+    kind: EventType, row: dict[str, Any], channel: str | None, parsed: ParsedRow, shape: _Shape, contract: Contract
+) -> None:
+    """What a sound row says about being contacted; reasons if it says it in a way that does not count."""
+    statement: Statement | None = None
+    attributes = row.get("attributes") or {}
+    if kind in SAYS_CONSENT:
+        texts = {name: plain_text(value) for name, value in attributes.items()}
+        statement = strict_statement(kind, channel, texts, row.get("campaign_id"), contract.terms, parsed.reasons)
+        parsed.is_opt_out = statement is not None and not statement.granted
+    elif kind in _PROFILES:
+        if attributes:
+            statement = profile_statement(attributes, contract.terms)
+        if statement is None and shape.unknown:
+            statement = profile_statement({name: row[name] for name in shape.unknown}, contract.terms)
+    elif kind is EventType.SEND_BOUNCED:
+        parsed.refusal = bounce_kind({name: plain_text(value) for name, value in attributes.items()}).value
+    if statement is not None and not parsed.reasons:
+        parsed.statement = statement._asdict()
+        if not statement.granted:
+            parsed.refusal = RefusalKind.NO.value
 
 
 def _event_type(name: str | None, reasons: set[RejectReason]) -> EventType | None:
@@ -320,16 +428,6 @@ def _read_attributes(value: Any, parsed: ParsedRow, disguise: Disguise) -> None:
             setattr(parsed, name, text)
         attributes[disguise.text(name)] = disguise.value(one, name)
     parsed.attributes = attributes
-
-
-def _check_attributes(kind: EventType, parsed: ParsedRow) -> None:
-    attributes = parsed.attributes or {}
-    if _lacks(attributes, _REQUIRED_ATTRIBUTES[kind]):
-        parsed.reasons.add(RejectReason.MISSING_FIELD)
-    elif kind is EventType.CONSENT_CHANGED:
-        known_purpose = attributes["purpose"] in tuple(MessageClass)
-        if not known_purpose or attributes["granted"] not in ("true", "false"):
-            parsed.reasons.add(RejectReason.OUT_OF_RANGE)
 
 
 def _lacks(values: Mapping[str, Any], names: Iterable[str]) -> bool:

@@ -11,10 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 from pyspark import TaskContext
-from pyspark.sql.types import ArrayType, LongType, StringType, StructField, StructType, TimestampType
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import ArrayType, BooleanType, LongType, StringType, StructField, StructType, TimestampType
 
 from ceasefire.events.contract import Contract, ParsedRow, parse_row
-from ceasefire.tables.intake import TEXT_MAP
+from ceasefire.tables.intake import STATEMENT, TEXT_MAP
 
 ROW_ID = "row_id"
 """A number that tells one row of a batch from all others; of one parse alone, and in no table."""
@@ -30,6 +31,9 @@ _ARROW_TYPES: dict[str, pa.DataType] = {
     "amount_minor": pa.int64(),
     "attributes": _ARROW_TEXT_MAP,
     "extra": _ARROW_TEXT_MAP,
+    "statement": to_arrow_schema(StructType([StructField("statement", STATEMENT)])).field(0).type,
+    "repairs": pa.list_(pa.string()),
+    "is_opt_out": pa.bool_(),
 }
 _SPARK_TYPES = {
     "reasons": ArrayType(StringType()),
@@ -38,6 +42,9 @@ _SPARK_TYPES = {
     "amount_minor": LongType(),
     "attributes": TEXT_MAP,
     "extra": TEXT_MAP,
+    "statement": STATEMENT,
+    "repairs": ArrayType(StringType()),
+    "is_opt_out": BooleanType(),
 }
 _FIELDS = tuple(one.name for one in fields(ParsedRow))
 _values = attrgetter(*_FIELDS)

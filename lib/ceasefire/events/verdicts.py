@@ -21,7 +21,7 @@ from ceasefire.vocabulary import RejectReason
 FUTURE_TOLERANCE = timedelta(minutes=10)
 
 _POSITION = ("source_file", "source_block", "source_row")
-_READ_BY_VERDICTS = (ROW_ID, *_POSITION, "reasons", "event_key", "payload_hash", "event_at")
+_READ_BY_VERDICTS = (ROW_ID, *_POSITION, "reasons", "event_key", "payload_hash", "event_at", "is_opt_out")
 _HASHES_SCHEMA = StructType([StructField("key_hash", LongType()), StructField("event_at", TimestampType())])
 _SUSPECTS_SCHEMA = StructType(
     [
@@ -45,7 +45,9 @@ _TOTALS_SCHEMA = StructType(
         StructField("newest_at", TimestampType()),
     ]
 )
-_NOT_IN_RAW = {ROW_ID, *_POSITION, "reasons", "raw", "natural_id", "payload_hash"}
+_NOT_IN_RAW = {ROW_ID, *_POSITION, "reasons", "raw", "natural_id", "payload_hash", "statement", "refusal"} | {
+    *("repairs", "is_opt_out"),
+}
 
 
 def annotate_verdicts(
@@ -62,10 +64,13 @@ def annotate_verdicts(
     Returns:
         The same rows. Of the well-formed rows of one key that are neither future nor too late, the first by
         position is the event; the others repeat it, and a key that the log knows is repeated by all of them. A
-        repeated event is `duplicate` and nothing else, however late it comes.
+        repeated event is `duplicate` and nothing else, however late it comes. An opt-out is neither future nor too
+        late: `keep_events` lets it count from its arrival on.
     """
     well_formed = is_event()
-    is_future, is_too_late = _is_future("event_at", ingested_at), _is_too_late("event_at", late_before)
+    is_timed = ~F.col("is_opt_out")
+    is_future = is_timed & F.coalesce(_is_future("event_at", ingested_at), F.lit(False))
+    is_too_late = is_timed & F.coalesce(_is_too_late("event_at", late_before), F.lit(False))
     # What is rejected itself repels nobody: the corrected row may stand beside it, or come in the next batch.
     on_time = well_formed & ~is_future & ~is_too_late
     of_one_key = Window.partitionBy("event_key").orderBy(~on_time, "source_file", "source_block", "source_row")
@@ -195,20 +200,47 @@ def is_event() -> Column:
     return F.size("reasons") == 0
 
 
-def keep_events(blocks: DataFrame, ingest_batch: int, ingested_at: datetime) -> DataFrame:
-    """The rows of judged blocks that are events, as the log has them."""
+def keep_events(blocks: DataFrame, ingest_batch: int, ingested_at: datetime, late_before: datetime | None) -> DataFrame:
+    """The rows of judged blocks that are events, as the log has them.
+
+    An opt-out that says no instant, one to come, or one that is too late counts from its arrival on, and says so among
+    its repairs.
+    """
     log = EVENTS.arrow_schema
 
     def take(rows: pa.RecordBatch, rejected: Rejected) -> pa.RecordBatch:
-        events = events_in(rows, rejected)
+        events = with_arrivals(events_in(rows, rejected), ingested_at, late_before)
         columns = {name: events[name] for name in events.schema.names} | {"_extra": events["extra"]}
         for name, value in (("ingest_batch", ingest_batch), ("ingested_at", ingested_at)):
             columns[name] = pa.repeat(pa.scalar(value, log.field(name).type), len(events))
-        for name in ("statement", "repairs"):
-            columns[name] = pa.nulls(len(events), log.field(name).type)
-        return pa.record_batch([columns[name] for name in log.names], names=log.names)
+        return pa.record_batch([columns[name].cast(log.field(name).type) for name in log.names], names=log.names)
 
     return take_rows(blocks, take, EVENTS.schema)
+
+
+def with_arrivals(events: pa.RecordBatch, ingested_at: datetime, late_before: datetime | None) -> pa.RecordBatch:
+    """The same events; opt-outs of no instant, a future one or one that is too late at the instant of their arrival."""
+    if not pc.any(events["is_opt_out"]).as_py():
+        return events
+    happened_at, kind = events["event_at"], events.schema.field("event_at").type
+    has_none = pc.is_null(happened_at)
+    is_future = pc.fill_null(pc.greater(happened_at, pa.scalar(ingested_at, kind)), False)
+    is_too_late = pc.and_(has_none, False)
+    if late_before is not None:
+        is_too_late = pc.fill_null(pc.less(happened_at, pa.scalar(late_before, kind)), False)
+    moved = pc.and_(events["is_opt_out"], pc.or_(has_none, pc.or_(is_future, is_too_late)))
+    if not pc.any(moved).as_py():
+        return events
+    arrived = pa.repeat(pa.scalar(ingested_at, kind), len(events))
+    repairs: list[list[str] | None] = events["repairs"].to_pylist()
+    for row in pc.indices_nonzero(moved).to_pylist():
+        more = [RejectReason.FUTURE.value] if is_future[row].as_py() else []
+        more += [RejectReason.TOO_LATE.value] if is_too_late[row].as_py() else []
+        repairs[row] = sorted({*(repairs[row] or ()), *more})
+    columns = dict(zip(events.schema.names, events.columns, strict=True))
+    columns["event_at"] = pc.if_else(moved, arrived, happened_at)
+    columns["repairs"] = pa.array(repairs, events.schema.field("repairs").type)
+    return pa.RecordBatch.from_arrays(list(columns.values()), schema=events.schema)
 
 
 def keep_rejected(blocks: DataFrame, ingest_batch: int, ingested_at: datetime) -> DataFrame:

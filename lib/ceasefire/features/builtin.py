@@ -10,13 +10,16 @@ from ceasefire.config.campaigns import Campaign
 from ceasefire.config.features import EventFilter, Feature
 from ceasefire.vocabulary import (
     ADDRESS_PRESENT,
+    CONSENT_AT,
     GRANTED,
+    REFUSED_TOPICS,
     WITHDRAWN,
     Aggregate,
     EventType,
     FeatureType,
     MessageClass,
     consent_entry,
+    consent_instant_entry,
 )
 
 FeatureProblem = tuple[str, str, str, str]
@@ -36,6 +39,16 @@ def builtin_features(settings: BrandSettings) -> tuple[Feature, ...]:
         for channel in settings.channels
         for purpose in MessageClass
     ]
+    features += [
+        _profile(
+            f"{purpose}_consent_{channel}_at",
+            consent_instant_entry(purpose, channel),
+            f"Since when that answer to {purpose} messages by {channel} stands, in microseconds UTC.",
+        )
+        for channel in settings.channels
+        for purpose in MessageClass
+    ]
+    features.append(_profile("refused_topics", REFUSED_TOPICS, "Topics and campaigns that were refused, a line each."))
     for channel in settings.channels:
         kind = settings.address_kind(channel)
         description = f"Whether an address for {channel} is known: {ADDRESS_PRESENT}, or null."
@@ -129,7 +142,8 @@ def _own_to_every_decision(settings: BrandSettings, campaigns: Iterable[Campaign
 
 
 def _profile(name: str, entry: str, description: str) -> Feature:
-    feature = Feature(name="profile", unit="text", description=description, from_=EventFilter(profile=entry))
+    unit = "microseconds" if entry.startswith(CONSENT_AT) else "text"
+    feature = Feature(name="profile", unit=unit, description=description, from_=EventFilter(profile=entry))
     return _renamed(feature, name)
 
 

@@ -34,11 +34,23 @@ from ceasefire.features.narrowing import (
     selections,
 )
 from ceasefire.features.packed import PackedLists, require_columns
-from ceasefire.features.profile import PROFILE_COLUMNS, latest_settings
+from ceasefire.features.profile import PROFILE_COLUMNS, latest_settings, refused_topics
 from ceasefire.features.reduction import PerCustomer, Reduction, carrier, reduced
 from ceasefire.ids import hash64
-from ceasefire.vocabulary import Aggregate, FeatureType
+from ceasefire.vocabulary import (
+    CONSENT,
+    CONSENT_AT,
+    EVERY,
+    REFUSED_TOPICS,
+    Aggregate,
+    FeatureType,
+    consent_entry,
+)
 
+Settings = dict[tuple[str, ...], tuple[pa.Array, pa.Array]]
+"""By entry of the profile its value and since when it stands, of each customer."""
+
+_TOPICS = (REFUSED_TOPICS,)
 _ARROW_TYPES = {
     FeatureType.INTEGER: pa.int64(),
     FeatureType.REAL: pa.float64(),
@@ -58,11 +70,19 @@ class NumberOutput:
 
 @dataclass(frozen=True)
 class ProfileOutput:
-    """A feature over the profile: the entry that it shows, and what stands where there is none."""
+    """A feature over the profile: the entry that it shows, and what stands where there is none.
+
+    Attributes:
+        name: of the feature.
+        entry: all names under which the entry can be set; of refused topics their pseudo entry alone.
+        default: of a text.
+        shows_instant: whether it shows since when the entry stands, and not its value.
+    """
 
     name: str
-    entry: str
+    entry: tuple[str, ...]
     default: str | None
+    shows_instant: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,9 +131,9 @@ class FeatureProgram:
         events = Events(PackedLists(history, EVENT_AT), as_of_micros)
         steps = selections(self.narrowings, events)
         numbers = [reduced(reduction, events, steps) for reduction in self.reductions]
-        entries = latest_settings(history, self._entries, as_of_micros) if self._entries else {}
+        settings = self._settings(history, as_of_micros)
         return {
-            output.name: _text(entries[output.entry], output.default)
+            output.name: _setting(settings, output)
             if isinstance(output, ProfileOutput)
             else _number(numbers[output.reduction], output)
             for output in self.outputs
@@ -132,8 +152,18 @@ class FeatureProgram:
         return has_events
 
     @property
-    def _entries(self) -> tuple[str, ...]:
+    def _entries(self) -> tuple[tuple[str, ...], ...]:
         return tuple(dict.fromkeys(output.entry for output in self.outputs if isinstance(output, ProfileOutput)))
+
+    def _settings(self, history: pa.RecordBatch, as_of_micros: int) -> Settings:
+        entries = [entry for entry in self._entries if entry != _TOPICS]
+        settings: Settings = {}
+        if entries:
+            settings |= zip(entries, latest_settings(history, entries, as_of_micros), strict=True)
+        if _TOPICS in self._entries:
+            topics = refused_topics(history, as_of_micros)
+            settings[_TOPICS] = topics, pa.nulls(len(topics), pa.int64())
+        return settings
 
 
 def compile_features(features: Sequence[Feature]) -> FeatureProgram:
@@ -173,7 +203,9 @@ def _output(
     feature: Feature, filter_: EventFilter, narrowings: dict[Narrowing, int], reductions: dict[Reduction, int]
 ) -> NumberOutput | ProfileOutput:
     if filter_.profile is not None:
-        return ProfileOutput(feature.name, filter_.profile, None if feature.default is None else str(feature.default))
+        default = None if feature.default is None else str(feature.default)
+        is_instant = filter_.profile.startswith(CONSENT_AT)
+        return ProfileOutput(feature.name, _names_of(filter_.profile), default, is_instant)
     step = BEFORE_AS_OF
     for criterion in (*_of_filter(filter_), *_of_window(feature, narrowings), *_of_aggregate(feature)):
         step = _interned(Narrowing(step, criterion), narrowings)
@@ -181,6 +213,15 @@ def _output(
     return NumberOutput(
         feature.name, reductions.setdefault(reduction, len(reductions)), feature.type, _default_number(feature)
     )
+
+
+def _names_of(entry: str) -> tuple[str, ...]:
+    """The names under which an entry can be set: a consent also by a statement on every purpose or every channel."""
+    prefix, _, rest = entry.partition("/")
+    purpose, _, channel = rest.partition("/")
+    if f"{prefix}/" not in (CONSENT, CONSENT_AT) or not channel:
+        return (entry,)
+    return tuple(dict.fromkeys(consent_entry(said, on) for said in (purpose, EVERY) for on in (channel, EVERY)))
 
 
 def _interned(narrowing: Narrowing, narrowings: dict[Narrowing, int]) -> int:
@@ -233,5 +274,8 @@ def _number(result: PerCustomer, output: NumberOutput) -> pa.Array:
     return pa.array(np.where(result.missing, output.default, result.numbers), type=type_)
 
 
-def _text(values: pa.Array, default: str | None) -> pa.Array:
-    return values if default is None else pc.fill_null(values, default)
+def _setting(settings: Settings, output: ProfileOutput) -> pa.Array:
+    value, since = settings[output.entry]
+    if output.shows_instant:
+        return since
+    return value if output.default is None else pc.fill_null(value, output.default)

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StringType
 
 from ceasefire.tables import PACKED_EVENT, PROFILE_ENTRY
-from ceasefire.vocabulary import GRANTED, WITHDRAWN, EventType, MessageClass, consent_entry
+from ceasefire.vocabulary import CONSENT, GRANTED, REFUSAL, WITHDRAWN, EventType, RefusalKind
 
 CATEGORY_COLUMNS = ("category_1", "category_2", "category_3")
 _PROFILE_EVENTS = (EventType.REGISTERED, EventType.PROFILE_CHANGED)
-_OPT_OUTS = (EventType.UNSUBSCRIBED, EventType.COMPLAINED)
 
 
-def packed_histories(events: DataFrame, channels: Sequence[str]) -> DataFrame:
+def packed_histories(events: DataFrame, address_kinds: Mapping[str, str]) -> DataFrame:
     """One row for each customer: customer_id, events (PACKED_EVENT), profile (PROFILE_ENTRY), each in a total order.
 
     Args:
         events: rows of the log.
-        channels: the brand's channels, on all of which a request for erasure withdraws consent.
+        address_kinds: kind of address of each channel: a hard bounce takes it away until it is set again.
     """
-    packed = events.select("customer_id", _packed_event().alias("event"), _profile_entries(channels).alias("entries"))
+    entries = _profile_entries(address_kinds).alias("entries")
+    packed = events.select("customer_id", _packed_event().alias("event"), entries)
     nested = packed.groupBy("customer_id").agg(
         F.sort_array(F.collect_list("event")).alias("events"),
         F.sort_array(F.flatten(F.collect_list("entries"))).alias("profile"),
@@ -70,26 +70,23 @@ def _packed_event() -> Column:
     return F.struct("event_at", code, *category_levels, *ids, "quantity_milli", "amount_minor")
 
 
-def _profile_entries(channels: Sequence[str]) -> Column:
-    kind = F.col("event_type")
-    attributes = F.transform(F.map_entries("attributes"), lambda one: _entry(one["key"], one["value"]))
-    stated = F.when(F.element_at("attributes", F.lit("granted")) == "true", F.lit(GRANTED)).otherwise(F.lit(WITHDRAWN))
-    consent_name = F.concat_ws("/", F.lit("consent"), F.element_at("attributes", F.lit("purpose")), F.col("channel"))
-    opt_out_name = F.concat(F.lit(consent_entry(MessageClass.MARKETING, "")), F.col("channel"))
-    erased = [
-        _entry(F.lit(consent_entry(purpose, channel)), F.lit(WITHDRAWN))
-        for purpose in MessageClass
-        for channel in channels
-    ]
-    none = F.array().cast(ArrayType(PROFILE_ENTRY))
-    entries = (
-        F.when(kind.isin(*_PROFILE_EVENTS) & F.col("attributes").isNotNull(), attributes)
-        .when(kind == EventType.CONSENT_CHANGED.value, F.array(_entry(consent_name, stated)))
-        .when(kind.isin(*_OPT_OUTS), F.array(_entry(opt_out_name, F.lit(WITHDRAWN))))
-        .when(kind == EventType.ERASURE_REQUESTED.value, F.array(*erased))
-        .otherwise(none)
+def _profile_entries(address_kinds: Mapping[str, str]) -> Column:
+    kind, statement = F.col("event_type"), F.col("statement")
+    attributes = F.transform(F.map_entries("attributes"), lambda entry: _entry(entry["key"], entry["value"]))
+    consent_name = F.concat(F.lit(CONSENT), statement["purpose"], F.lit("/"), statement["channel"])
+    name = F.coalesce(F.concat(F.lit(REFUSAL), statement["topic"]), consent_name)
+    said = _entry(name, F.when(statement["granted"], F.lit(GRANTED)).otherwise(F.lit(WITHDRAWN)))
+    bounced = F.col("refusal") == RefusalKind.HARD_BOUNCE.value
+    of_channel = F.coalesce(
+        *(F.when(F.col("channel") == channel, F.lit(address)) for channel, address in address_kinds.items())
     )
-    return entries.cast(ArrayType(PROFILE_ENTRY))
+    none = F.array().cast(ArrayType(PROFILE_ENTRY))
+    entries = [
+        F.when(kind.isin(*_PROFILE_EVENTS) & F.col("attributes").isNotNull(), attributes),
+        F.when(statement.isNotNull(), F.array(said)),
+        F.when(bounced & of_channel.isNotNull(), F.array(_entry(of_channel, F.lit(None)))),
+    ]
+    return F.concat(*(F.coalesce(entry.cast(ArrayType(PROFILE_ENTRY)), none) for entry in entries))
 
 
 def _entry(name: Column, value: Column) -> Column:

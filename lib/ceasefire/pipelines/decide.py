@@ -18,7 +18,7 @@ from ceasefire.config.bundle import Brand
 from ceasefire.config.units import instant_micros
 from ceasefire.errors import CheckFailedError
 from ceasefire.ids import content_hash
-from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, PASS_SCHEMA, DecisionPass, listed_customers
+from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, HELD_BACK, PASS_SCHEMA, DecisionPass, listed_customers
 from ceasefire.pipelines.memberships import Changes, membership_changes
 from ceasefire.pipelines.models import models_in_use
 from ceasefire.pipelines.quality import check_window, is_checked
@@ -204,6 +204,7 @@ def _candidates(workspace: Workspace, close: dict[str, Any], pins: Pins) -> tupl
     known = features.select("customer_id", *at_work.programs.feature_types)
     listed = lake.spark.createDataFrame(listed_customers(brand.bundle.lists))
     customers = known.join(sent, on="customer_id", how="left").join(listed, on="customer_id", how="left")
+    customers = customers.withColumns({name: F.lit(None).cast("boolean") for name in HELD_BACK})
     work, schema = the_pass.batches(), from_arrow_schema(PASS_SCHEMA)
     passed = customers.mapInArrow(work, schema).toArrow()
     if passed.num_rows != close["customer_count"]:

@@ -17,9 +17,11 @@ from ceasefire.arbitration.slots import local_dates, slots_of, zone_codes
 from ceasefire.arrow import BoolArray, CodeArray, FloatArray, IntArray
 from ceasefire.campaigns.treatments import Treatments, audience_mask, open_treatments
 from ceasefire.config.bundle import Brand
+from ceasefire.config.campaigns import Campaign
 from ceasefire.config.schedule import day_number
 from ceasefire.config.segments import RESIDUAL_SEGMENT
 from ceasefire.config.units import span_of
+from ceasefire.consent import CAMPAIGN, TOPIC
 from ceasefire.scoring.chosen_uplifts import ModelInUse, chosen_uplifts
 from ceasefire.scoring.uplift_model import UpliftModel
 from ceasefire.scoring.values import candidate_values, outcome_micros
@@ -47,13 +49,18 @@ CANDIDATE_COLUMNS: dict[str, pa.DataType] = {
     "gate_reason": pa.int8(),
     "about_product": pa.int64(),
     "about_order": pa.int64(),
+    "consent_at": pa.int64(),
 }
 """Numbers that stand for what the brand declares, so that a million candidates fit the driver."""
+
+HELD_BACK = ("on_hold", "on_suppression_list")
+"""Marks of customers who get no marketing: true, or null."""
 
 PASS_SCHEMA = pa.schema(
     [
         pa.field("customer_id", pa.string()),
         pa.field("segments", pa.list_(pa.int16())),
+        pa.field("time_zone", pa.string()),
         *(pa.field(name, pa.list_(kind)) for name, kind in CANDIDATE_COLUMNS.items()),
     ]
 )
@@ -101,8 +108,8 @@ class DecisionPass:
         """Memberships and valued, gated candidates of each customer.
 
         Args:
-            customers: a row of window_features with the SENT_COLUMNS and `on_lists`, the audience lists that the
-                customer is on.
+            customers: a row of window_features with the SENT_COLUMNS, `on_lists`, the audience lists that the
+                customer is on, and the HELD_BACK columns.
 
         Returns:
             PASS_SCHEMA, in the order of the rows.
@@ -115,7 +122,7 @@ class DecisionPass:
         member, segment = np.nonzero(memberships.T)
         offsets = np.searchsorted(member, np.arange(customers.num_rows + 1))
         lists = [_lists(treatments.starts, candidates[name], kind) for name, kind in CANDIDATE_COLUMNS.items()]
-        arrays = [customers.column("customer_id"), _lists(offsets, segment, pa.int16()), *lists]
+        arrays = [customers.column("customer_id"), _lists(offsets, segment, pa.int16()), columns["time_zone"], *lists]
         return pa.RecordBatch.from_arrays(arrays, schema=PASS_SCHEMA)
 
     def _treatments(self, memberships: BoolArray, columns: Columns) -> Treatments:
@@ -158,6 +165,7 @@ class DecisionPass:
             "value_micros": candidate_values(uplift, outcome, cost),
             "about_product": self._about("product", treatments, columns),
             "about_order": self._about("order", treatments, columns),
+            "consent_at": self._consents_at(treatments, columns),
         }
 
     def _about(self, what: str, treatments: Treatments, columns: Columns) -> pa.Array:
@@ -206,9 +214,12 @@ class DecisionPass:
             {
                 LossReason.NOT_IN_AUDIENCE: np.ones(len(owner), np.bool_),
                 LossReason.OUTSIDE_DATES: active_on(proposed.slot_date, first_day[campaign], last_day[campaign]),
-                LossReason.NO_CONSENT: self._consented(columns)[proposed.is_marketing.astype(np.int64), channel, owner],
-                LossReason.ON_HOLD: np.ones(len(owner), np.bool_),
-                LossReason.ON_SUPPRESSION_LIST: np.ones(len(owner), np.bool_),
+                LossReason.NO_CONSENT: self._consented(columns)[proposed.is_marketing.astype(np.int64), channel, owner]
+                & ~self._refused(treatments, columns),
+                LossReason.ON_HOLD: ~(_marked(columns["on_hold"])[owner] & proposed.is_marketing),
+                LossReason.ON_SUPPRESSION_LIST: ~(
+                    _marked(columns["on_suppression_list"])[owner] & proposed.is_marketing
+                ),
                 LossReason.NO_ADDRESS: addressed[channel, owner],
                 LossReason.REENTRY_LIMIT: ~exhausted,
                 LossReason.DURATION_LOCK: ~locked(proposed, commitments, settings.pressure.lock),
@@ -232,6 +243,33 @@ class DecisionPass:
                 for purpose in (MessageClass.TRANSACTIONAL, MessageClass.MARKETING)
             ]
         )
+
+    def _refused(self, treatments: Treatments, columns: Columns) -> BoolArray:
+        """(m,) candidates whose campaign, or a topic of it, the customer refused."""
+        refused = columns["refused_topics"]
+        is_refused = np.zeros(len(treatments.owner), np.bool_)
+        for customer in pc.indices_nonzero(refused.is_valid()).to_pylist():
+            topics = set(refused[customer].as_py().split("\n"))
+            mine = slice(treatments.starts[customer], treatments.starts[customer + 1])
+            is_refused[mine] = [
+                not topics.isdisjoint(topics_of(self.brand.campaigns[number]))
+                for number in treatments.campaign[mine].tolist()
+            ]
+        return is_refused
+
+    def _consents_at(self, treatments: Treatments, columns: Columns) -> pa.Array:
+        """Since when the yes stands that each candidate rests on, microseconds UTC; null where it rests on none."""
+        instants = np.zeros((2, len(self.channels), len(columns["time_zone"])), np.int64)
+        known = np.zeros(instants.shape, np.bool_)
+        for number, purpose in enumerate((MessageClass.TRANSACTIONAL, MessageClass.MARKETING)):
+            for place, channel in enumerate(self.channels):
+                column = columns[f"{purpose.value}_consent_{channel}_at"]
+                instants[number, place] = column.fill_null(0).to_numpy(zero_copy_only=False)
+                known[number, place] = column.is_valid().to_numpy(zero_copy_only=False)
+        classes = [campaign.class_ for campaign in self.brand.campaigns]
+        purposes = np.array([class_ is MessageClass.MARKETING for class_ in classes], np.int64)
+        places = purposes[treatments.campaign], treatments.channel, treatments.owner
+        return pa.array(instants[places], mask=~known[places])
 
     def _commitments(self, columns: Columns, zone_of_customer: IntArray, zones: Sequence[str]) -> Sends:
         counts = pc.list_value_length(columns["sent_campaign"]).fill_null(0).to_numpy(zero_copy_only=False)
@@ -278,6 +316,17 @@ def rows_on_lists(on_lists: pa.Array, names: Iterable[str]) -> dict[str, BoolArr
         mask[owner[pc.equal(entries, name).to_numpy(zero_copy_only=False)]] = True
         rows[name] = mask
     return rows
+
+
+def topics_of(campaign: Campaign) -> tuple[str, ...]:
+    """What a customer can refuse of a campaign besides all messages: itself, and each of its topics."""
+    return (CAMPAIGN + campaign.id, *(TOPIC + topic for topic in campaign.topics))
+
+
+def _marked(column: pa.Array) -> BoolArray:
+    """(n,) where a column is true."""
+    marks: BoolArray = column.fill_null(False).to_numpy(zero_copy_only=False)
+    return marks
 
 
 def _positions(texts: pa.Array, known: Sequence[str]) -> IntArray:

@@ -82,7 +82,7 @@ def _decision(lake: Lake, pseudonym: str, natural_id: str, at: datetime | None) 
 
 def _features(lake: Lake, pinned: BrandAtWork, pseudonym: str, decision: dict[str, Any]) -> pa.Table:
     known = (F.col("customer_id") == pseudonym) & (F.col("ingest_batch") <= decision["through_batch"])
-    packed = packed_histories(read_table(lake, EVENTS).where(known), tuple(pinned.brand.settings.channels))
+    packed = packed_histories(read_table(lake, EVENTS).where(known), pinned.brand.settings.address_kinds)
     histories = histories_for(pinned.programs, packed).toArrow().combine_chunks().to_batches()
     as_of, programs, schema = decision["window_end"], pinned.programs, pinned.programs.window_schema
     rows = [

@@ -127,14 +127,13 @@ def history_through(workspace: Workspace, through_batch: int, folded_through: in
         folded_through: the last batch in the snapshot, -1 when there is none.
     """
     lake = workspace.lake
-    channels = tuple(workspace.brand.settings.channels)
     snapshot = read_table(lake, CUSTOMER_HISTORY)
     if through_batch <= folded_through:
         return snapshot
     tail_events = read_table(lake, EVENTS).where(
         (F.col("ingest_batch") > folded_through) & (F.col("ingest_batch") <= through_batch)
     )
-    tail = packed_histories(tail_events, channels)
+    tail = packed_histories(tail_events, workspace.brand.settings.address_kinds)
     whole = tail if folded_through < 0 else with_tail(snapshot.drop("through_batch"), tail)
     if not _tail_is_large(lake, folded_through, through_batch):
         return whole

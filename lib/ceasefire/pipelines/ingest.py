@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from ceasefire.errors import CheckFailedError, UsageError
-from ceasefire.events.blocks import BLOCK_SCHEMA, judge_blocks, parse_blocks, rejected_by_block
+from ceasefire.events.blocks import BLOCK_SCHEMA, SIDE_TABLES, judge_blocks, parse_blocks, rejected_by_block
 from ceasefire.events.contacts import (
     IS_STRANGER,
     contacts,
@@ -23,6 +23,7 @@ from ceasefire.events.contacts import (
     keep_telling,
     newest_addresses,
 )
+from ceasefire.events.side_rows import side_rows
 from ceasefire.events.verdicts import (
     annotate_verdicts,
     batch_keys,
@@ -40,7 +41,7 @@ from ceasefire.pipelines.workspace import Workspace
 from ceasefire.runtime.figures import Figures
 from ceasefire.storage.lake import Lake, append_batch, merge_rows, read_table, rows_of, together
 from ceasefire.storage.topics import Topic, follow_topic, require_topics
-from ceasefire.tables import CONTACTS_VAULT, EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS
+from ceasefire.tables import CONSENT_HOLDS, CONTACTS_VAULT, EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS
 
 MAX_FILES_PER_BATCH = 100
 BROADCAST_HASHES = 2_000_000
@@ -93,7 +94,9 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
     totals = batch_totals(keys, workspace.clock.now())
     batch_number = lake.batch_number(batch_id)
     pins = read_table(lake, INGEST_BATCHES).where(F.col("ingest_batch") == batch_number)
-    parts, pinned, newest = together((partial(rows_of, totals), partial(rows_of, pins), lambda: newest_close(lake)))
+    sides = blocks.agg(*(F.sum(table.name).alias(table.name) for table in SIDE_TABLES))
+    newest = newest_close(lake)
+    parts, pinned, (side_counts,) = together([partial(rows_of, frame) for frame in (totals, pins, sides)])
     row_count = sum(one["row_count"] for one in parts)
     if not row_count:
         return None
@@ -108,11 +111,15 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
     writes: list[Callable[[], None]] = []
     if event_count:
         writes.append(lambda: _write_contacts(lake, judged, batch_id))
+    for table in SIDE_TABLES:
+        if side_counts[table.name] and (event_count or table is CONSENT_HOLDS):
+            rows = side_rows(table, judged, batch_number, ingested_at, late_before)
+            writes.append(partial(append_batch, lake, table, rows, "ingest", batch_id))
     if event_count < row_count:
         writes.append(lambda: append_batch(lake, QUARANTINED_EVENTS, quarantined, "ingest", batch_id))
     together(writes)
     if event_count:
-        append_batch(lake, EVENTS, keep_events(judged, batch_number, ingested_at), "ingest", batch_id)
+        append_batch(lake, EVENTS, keep_events(judged, batch_number, ingested_at, late_before), "ingest", batch_id)
     _check_counts(lake, batch_number, row_count)
     newest_at = max((one["newest_at"] for one in parts if one["newest_at"]), default=None)
     lag = (ingested_at - newest_at).total_seconds() if newest_at else None

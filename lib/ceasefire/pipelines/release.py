@@ -138,7 +138,7 @@ def _open_sends(lake: Lake, since: datetime, now: datetime | None) -> DataFrame:
 def _judged(workspace: Workspace, waiting: DataFrame) -> tuple[DataFrame, Fates]:
     """The sends with their verdicts; kept, so that both writes see the same ones and neither sees the other's rows."""
     lake, settings = workspace.lake, workspace.brand.settings
-    kinds = {channel: settings.address_kind(channel) for channel in settings.channels}
+    kinds = settings.address_kinds
     news, vault = news_since(waiting, read_table(lake, EVENTS)), read_table(lake, CONTACTS_VAULT)
     flagged = flag_withheld(waiting, news, vault, kinds)
     if settings.release.mode == "shadow":

@@ -41,6 +41,7 @@ class Window:
         channels: what channel numbers mean.
         window_end: the close.
         customer_ids: (n,) ascending, so that nothing depends on how the pass was partitioned.
+        time_zones: (n,) as customers' systems wrote them, null if unknown.
         starts: (n+1,) offsets into the columns.
         columns: of decision_pass.CANDIDATE_COLUMNS, each (m,).
         models: every model that a campaign names, as the pass used it.
@@ -50,6 +51,7 @@ class Window:
     channels: tuple[str, ...]
     window_end: datetime
     customer_ids: pa.Array
+    time_zones: pa.Array
     starts: IntArray
     columns: Mapping[str, pa.Array]
     models: tuple[ModelInUse, ...] = ()
@@ -78,7 +80,8 @@ def window_of(
     counts = pc.list_value_length(ordered["campaign"]).to_numpy()
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     flat = {name: _whole(pc.list_flatten(ordered[name])) for name in candidate_columns}
-    return Window(brand, channels, window_end, _whole(ordered["customer_id"]), starts, flat, models)
+    customer_ids, time_zones = _whole(ordered["customer_id"]), _whole(ordered["time_zone"])
+    return Window(brand, channels, window_end, customer_ids, time_zones, starts, flat, models)
 
 
 def settle_window(window: Window, policy: Policy) -> Settlement:
@@ -256,8 +259,8 @@ def _treatments(window: Window, winner: IntArray, ids: Sequence[str]) -> pa.Arra
         "slot_at": pa.array(slot_at),
         "expires_at": pa.array(slot_at + lasting[channel]),
         "duration": _named(campaign, [one.duration.text for one in campaigns]),
-        "time_zone": pa.nulls(len(chosen), pa.string()),
-        "consent_at": pa.nulls(len(chosen), pa.timestamp("us", tz="UTC")),
+        "time_zone": window.time_zones.take(pa.array(sent)),
+        "consent_at": window.columns["consent_at"].take(pa.array(chosen)),
         "about_product": window.columns["about_product"].take(pa.array(chosen)),
         "about_order": window.columns["about_order"].take(pa.array(chosen)),
         "cancel_on": [

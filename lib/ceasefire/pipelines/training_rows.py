@@ -121,7 +121,7 @@ def _arrivals(lake: Lake) -> Callable[[datetime], int]:
 def _known_rows(workspace: Workspace, model: str, past: Sequence[PastCampaign]) -> DataFrame:
     lake, at_work = workspace.lake, workspace.at_work
     events = read_table(lake, EVENTS).where(F.col("ingest_batch") <= past[0].through_batch)
-    histories = histories_for(at_work.programs, packed_histories(events, tuple(workspace.brand.settings.channels)))
+    histories = histories_for(at_work.programs, packed_histories(events, workspace.brand.settings.address_kinds))
     listed = lake.spark.createDataFrame(listed_customers(workspace.brand.bundle.lists))
     told = histories.join(listed, on="customer_id", how="left")
     return told.mapInArrow(known_when_they_began(at_work, model, past), from_arrow_schema(_KNOWN))

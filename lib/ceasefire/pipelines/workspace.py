@@ -12,6 +12,7 @@ from ceasefire.config.brand import BrandSettings
 from ceasefire.config.bundle import Brand, Bundle, customer_key, parse_bundle, read_bundle, read_draft
 from ceasefire.config.kafka import Broker
 from ceasefire.config.units import currency_exponent
+from ceasefire.consent import ConsentTerms
 from ceasefire.errors import ConfigurationError, UsageError
 from ceasefire.events.contract import Contract
 from ceasefire.pipelines.programs import Programs, compile_brand, rule_problems
@@ -31,8 +32,14 @@ class BrandAtWork:
     @property
     def contract(self) -> Contract:
         """What its input rows are checked against."""
-        settings = self.brand.settings
-        return Contract(settings.brand, settings.currency, currency_exponent(settings.currency), self.key)
+        settings, campaigns = self.brand.settings, self.brand.campaigns
+        terms = ConsentTerms.of(
+            settings.brand,
+            {name: channel.aliases for name, channel in settings.channels.items()},
+            (topic for campaign in campaigns for topic in campaign.topics),
+            (campaign.id for campaign in campaigns),
+        )
+        return Contract(settings.brand, settings.currency, currency_exponent(settings.currency), self.key, terms)
 
 
 def unreported(query: str, batch_id: int, figures: Figures) -> None:

@@ -62,6 +62,7 @@ EVENTS = DeltaTable(
         column("attributes", TEXT_MAP, "further facts; an address is only ever 'set'", True),
         column("_extra", TEXT_MAP, "keys that the contract does not know, as JSON text", True),
         column("statement", STATEMENT, "what it says on consent", True),
+        column("refusal", StringType(), "vocabulary.RefusalKind, if it speaks against contacting the customer", True),
         column("repairs", ArrayType(StringType()), "why it had to be repaired to be read, each once, sorted", True),
     ),
     keys=("event_key",),

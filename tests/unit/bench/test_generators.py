@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bench.brand import CHANNELS
 from bench.generators import AS_OF, BRAND, HOT_SHARE, KEY, SHAPES, World, happenings, lines
+from ceasefire.consent import ConsentTerms
 from ceasefire.events.contract import Contract, parse_row
 
 SMALL = World(customers=50, events=2_000)
@@ -23,7 +25,8 @@ def test_equal_seeds_make_equal_events_and_others_other_ones(shape: str) -> None
 def test_every_line_keeps_the_contract_and_lies_before_the_close(shape: str) -> None:
     events = happenings(replace(SMALL, shape=shape))
 
-    parsed = [parse_row(line, Contract(BRAND, "EUR", 2, KEY)) for line in lines(events, "e")]
+    contract = Contract(BRAND, "EUR", 2, KEY, ConsentTerms.of(BRAND, {channel: [] for channel in CHANNELS}, [], []))
+    parsed = [parse_row(line, contract) for line in lines(events, "e")]
 
     assert len(parsed) == SMALL.events
     assert {reason for row in parsed for reason in row.reasons} == set()

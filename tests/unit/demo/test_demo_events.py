@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ceasefire.consent import ConsentTerms
 from ceasefire.demo.events import BRAND, CURRENCY, Event, events, write_events
 from ceasefire.demo.invented_contacts import invented_contact
 from ceasefire.demo.source import CampaignDescription, Line, Redemption, Source, Target
@@ -72,7 +73,8 @@ def test_nothing_of_a_household_comes_before_its_registration(packaged_events: l
 
 
 def test_the_contract_accepts_the_events(packaged_events: list[Event]) -> None:
-    contract = Contract(BRAND, CURRENCY, 2, b"a key of this test")
+    terms = ConsentTerms.of(BRAND, {"email": [], "sms": [], "push": []}, [], [])
+    contract = Contract(BRAND, CURRENCY, 2, b"a key of this test", terms)
     first_of_all_kinds = {(event["event_type"], event.get("channel")): event for event in packaged_events}
     for event in [*packaged_events[::150], *first_of_all_kinds.values()]:
         assert parse_row(json.dumps(event), contract).reasons == set()

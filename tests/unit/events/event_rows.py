@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ceasefire.consent import ConsentTerms
 from ceasefire.events.contract import Contract, ParsedRow, parse_row
 
-CONTRACT = Contract("b", "EUR", 2, b"a key of tests")
+TERMS = ConsentTerms.of("b", {"email": ["mail"], "sms": [], "push": []}, ["ski"], ["hello"])
+CONTRACT = Contract("b", "EUR", 2, b"a key of tests", TERMS)
 
 FIELDS_OF_TYPE: dict[str, dict[str, Any]] = {
     "registered": {},
@@ -28,6 +30,7 @@ FIELDS_OF_TYPE: dict[str, dict[str, Any]] = {
     "complained": {"channel": "email"},
     "customer_merged": {"attributes": {"into": "customer-2"}},
     "erasure_requested": {},
+    "opted_out": {},
 }
 
 

@@ -80,7 +80,7 @@ def test_the_largest_amount_is_ten_million_million_and_a_cent_more_is_refused() 
     [("JPY", 0, "1500.0", 1500, "1500.5"), ("KWD", 3, "1.234", 1234, "1.2345"), ("CLF", 4, "1.2345", 12345, "1.23456")],
 )
 def test_a_currency_has_its_own_minor_unit(currency: str, exponent: int, good: str, minor: int, too_fine: str) -> None:
-    contract = Contract("b", currency, exponent, CONTRACT.key)
+    contract = Contract("b", currency, exponent, CONTRACT.key, CONTRACT.terms)
 
     assert parsed(row(amount=good, currency=currency), contract).amount_minor == minor
     assert reasons(row(amount=too_fine), contract) == ["too_many_decimals"]

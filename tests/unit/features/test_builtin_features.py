@@ -67,6 +67,12 @@ def test_every_channel_brings_its_consents_and_its_address() -> None:
         "transactional_consent_push": "consent/transactional/push",
         "marketing_consent_letters": "consent/marketing/letters",
         "transactional_consent_letters": "consent/transactional/letters",
+        **{
+            f"{purpose}_consent_{channel}_at": f"consent_at/{purpose}/{channel}"
+            for channel in ("email", "push", "letters")
+            for purpose in ("marketing", "transactional")
+        },
+        "refused_topics": "refusal/*",
         "address_email": "email",
         "address_push": "push_token",
         "address_letters": "phone",

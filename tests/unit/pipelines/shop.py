@@ -13,7 +13,7 @@ import pyarrow as pa
 from ceasefire.arbitration.ledger import SENT_COLUMNS
 from ceasefire.config.bundle import Bundle
 from ceasefire.config.units import instant_micros
-from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, PASS_SCHEMA, DecisionPass
+from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, HELD_BACK, PASS_SCHEMA, DecisionPass
 from ceasefire.pipelines.settlement import Window, decision_rows, settle_window, window_of
 from ceasefire.pipelines.workspace import BrandAtWork, load_pinned_brand
 from ceasefire.vocabulary import Policy
@@ -116,6 +116,7 @@ def customers(at_work: BrandAtWork, rows: Mapping[str, Mapping[str, Any]]) -> pa
     for name, (field, kind) in zip(SENT_COLUMNS, of_sent, strict=True):
         values = [None if one is None else [getattr(send, field) for send in one] for one in sent]
         columns[name] = pa.array(values, pa.list_(kind))
+    columns |= {name: pa.array([row.get(name) for row in facts], pa.bool_()) for name in HELD_BACK}
     columns["on_lists"] = pa.array([row.get("on_lists") for row in facts], pa.list_(pa.string()))
     return pa.table(columns)
 

@@ -127,7 +127,7 @@ def test_two_channels_that_share_a_kind_of_address_are_reached_through_it() -> N
 
     (feature,) = [one for one in at_work.programs.base.outputs if one.name == "address_ad"]
 
-    assert feature.entry == "email"
+    assert feature.entry == ("email",)
     assert messages(decided(at_work, {"a": NEW, "b": NEW | {"address_ad": None}})) == {
         "a": "seen/ad",
         "b": "(no_address)",

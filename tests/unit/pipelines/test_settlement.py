@@ -219,6 +219,8 @@ def test_a_treatment_holds_all_that_release_needs() -> None:
         "slot_at": SLOT,
         "expires_at": SLOT + timedelta(hours=48),
         "duration": "36h",
+        "time_zone": None,
+        "consent_at": None,
         "about_product": 11,
         "about_order": -12,
         "cancel_on": [

@@ -14,7 +14,7 @@ from ceasefire.arrow import BoolArray, IntArray
 from ceasefire.config.brand import Capacity
 from ceasefire.config.bundle import Brand
 from ceasefire.config.units import instant_micros
-from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, DecisionPass
+from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, HELD_BACK, DecisionPass
 from ceasefire.pipelines.features import features_of_batch
 from ceasefire.pipelines.models import NO_CHAMPION
 from ceasefire.pipelines.programs import Programs
@@ -68,6 +68,7 @@ class Desk:
         known = pc.index_in(features.column("customer_id"), value_set=ledger.customer_ids).to_numpy()
         arrays = dict(zip(features.schema.names, features.columns, strict=True))
         arrays |= ledger.sent_columns(known.astype(np.int64))
+        arrays |= {name: pa.nulls(features.num_rows, pa.bool_()) for name in HELD_BACK}
         arrays["on_lists"] = pa.nulls(features.num_rows, pa.list_(pa.string()))
         passed = the_pass.candidates(pa.RecordBatch.from_pydict(arrays))
         table = pa.Table.from_batches([passed])
