@@ -116,7 +116,7 @@ def test_every_row_is_kept_once_and_the_copies_in_quarantine_name_nobody(spark: 
     ).where(~is_event())
     judged = judge_blocks(blocks, rejected_by_block(verdicts))
 
-    events = keep_events(judged, 7, NOW).toArrow().to_pylist()
+    events = keep_events(judged, 7, NOW, LATE_BEFORE).toArrow().to_pylist()
     rejected = keep_rejected(judged, 7, NOW).toArrow().to_pylist()
 
     assert [one["event_key"] for one in events] == [parsed(event("kept")).event_key]
@@ -148,7 +148,9 @@ def test_only_suspects_are_judged_and_every_row_still_gets_the_verdict_that_it_w
     expected = {number: reasons for number, (_, reasons) in enumerate(STORY, start=1) if reasons}
     assert by_row(keep_rejected(judged, 7, NOW), "reasons") == {number: (one,) for number, one in expected.items()}
     sound = [parsed(one).payload_hash for one, reasons in STORY if not isinstance(one, str) and not reasons]
-    assert sorted(one["payload_hash"] for one in rows_of(keep_events(judged, 7, NOW))) == sorted(map(str, sound))
+    assert sorted(one["payload_hash"] for one in rows_of(keep_events(judged, 7, NOW, LATE_BEFORE))) == sorted(
+        map(str, sound)
+    )
 
 
 def test_of_a_batch_that_is_new_on_time_and_in_itself_distinct_no_key_is_doubtful(spark: SparkSession) -> None:

@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
-from functools import cache
-from zoneinfo import available_timezones
 
 import numpy as np
 import pyarrow as pa
 
 from ceasefire.arrow import IntArray
-from ceasefire.config.schedule import clock_hour_at, day_number, local_time
+from ceasefire.config.schedule import day_number, known_zones, local_time, next_slot
 from ceasefire.config.units import LocalHours
-
-
-def next_slot(ready_at: int, zone: str, hours: LocalHours) -> int:
-    """The first whole local hour inside a channel's hours at or after an instant; both in microseconds UTC.
-
-    An hour that the clock skips is no slot; one that it shows twice counts at its first occurrence.
-    """
-    day = local_time(ready_at, zone).date()
-    while True:
-        for hour in range(hours.first, hours.end):
-            at = clock_hour_at(day, hour, zone)
-            if at is not None and at >= ready_at:
-                return at
-        day += timedelta(days=1)
 
 
 def slots_of(ready_at: int, zones: pa.Array | Sequence[str | None], fallback: str, hours: LocalHours) -> IntArray:
@@ -46,7 +29,7 @@ def possible_slots(ready_at: int, channels: Iterable[LocalHours]) -> list[int]:
 
     Few: zones lie whole quarters of an hour apart. All in microseconds UTC.
     """
-    return sorted({next_slot(ready_at, zone, hours) for hours in set(channels) for zone in _known_zones()})
+    return sorted({next_slot(ready_at, zone, hours) for hours in set(channels) for zone in known_zones()})
 
 
 def zone_codes(zones: pa.Array | Sequence[str | None], fallback: str) -> tuple[IntArray, tuple[str, ...]]:
@@ -57,7 +40,7 @@ def zone_codes(zones: pa.Array | Sequence[str | None], fallback: str) -> tuple[I
         returns  (n,) index in the names; (z,) known IANA names
     """
     encoded = (zones if isinstance(zones, pa.Array) else pa.array(zones, pa.string())).dictionary_encode()
-    known = _known_zones()
+    known = known_zones()
     # One more entry than there are names, for rows that have none.
     read_as = [name if name in known else fallback for name in [*encoded.dictionary.to_pylist(), None]]
     names = tuple(dict.fromkeys(read_as))
@@ -85,9 +68,3 @@ def local_dates(instants: IntArray, zone_of_row: IntArray, zones: Sequence[str])
     dates = np.empty(len(instants), np.int64)
     dates[in_order] = np.array(distinct, np.int64)[np.cumsum(is_new) - 1]
     return dates
-
-
-@cache
-def _known_zones() -> frozenset[str]:
-    # `localtime` is whatever the machine is set to, so it would not say the same on each.
-    return frozenset(available_timezones()) - {"localtime"}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
-from ceasefire.config.units import instant_micros, instant_of
+from ceasefire.config.units import LocalHours, instant_micros, instant_of
 
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _MICROS_PER_SECOND = 1_000_000
@@ -32,6 +33,34 @@ def clock_hour_at(day: date, hour: int, zone: str) -> int | None:
     wall = datetime.combine(day, time(hour))
     at = instant_micros(wall.replace(tzinfo=ZoneInfo(zone)))
     return at if local_time(at, zone).replace(tzinfo=None) == wall else None
+
+
+def next_slot(ready_at: int, zone: str, hours: LocalHours) -> int:
+    """The first whole local hour inside a channel's hours at or after an instant; both in microseconds UTC.
+
+    An hour that the clock skips is no slot; one that it shows twice counts at its first occurrence.
+    """
+    day = local_time(ready_at, zone).date()
+    while True:
+        for hour in range(hours.first, hours.end):
+            at = clock_hour_at(day, hour, zone)
+            if at is not None and at >= ready_at:
+                return at
+        day += _DAY
+
+
+def first_allowed(instant: int, zone: str, hours: LocalHours) -> int:
+    """The instant itself where the clock shows one of a channel's hours, else the next slot; microseconds UTC."""
+    if hours.first <= local_time(instant, zone).hour < hours.end:
+        return instant
+    return next_slot(instant, zone, hours)
+
+
+@cache
+def known_zones() -> frozenset[str]:
+    """The zones that a customer can live in."""
+    # `localtime` is whatever the machine is set to, so it would not say the same on each.
+    return frozenset(available_timezones()) - {"localtime"}
 
 
 def window_closes(after: int | None, until: int, hour: int, zone: str) -> list[int]:

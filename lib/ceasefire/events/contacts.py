@@ -18,7 +18,7 @@ IS_STRANGER = "is_stranger"
 """Of a contact, whether the vault has no row of its customer."""
 
 _CUSTOMER = ("customer_id", "natural_id")
-_TELLING = (*_CUSTOMER, "event_at", "attributes", *ADDRESSES)
+_TELLING = (*_CUSTOMER, "event_at", "attributes", *ADDRESSES, *(f"{kind}_key" for kind in ADDRESSES))
 _TELLING_SCHEMA = StructType([PARSED_SCHEMA[name] for name in _TELLING])
 
 
@@ -48,13 +48,14 @@ def contacts(events: DataFrame) -> DataFrame:
     """
     settings = []
     for kind in ADDRESSES:
-        setting = F.struct(F.col("event_at").alias("set_at"), F.col(kind).alias("address"))
+        setting = F.struct(F.col("event_at").alias("set_at"), F.col(kind).alias("address"), f"{kind}_key")
         settings.append(F.when(F.map_contains_key("attributes", kind), setting).alias(kind))
     said = events.select(*_CUSTOMER, *settings)
     newest = said.groupBy(*_CUSTOMER).agg(*(F.max(kind).alias(kind) for kind in ADDRESSES))
     columns = [F.col(name) for name in _CUSTOMER]
     for kind in ADDRESSES:
         columns += [F.col(f"{kind}.address").alias(kind), F.col(f"{kind}.set_at").alias(f"{kind}_set_at")]
+        columns.append(F.col(f"{kind}.{kind}_key").alias(f"{kind}_key"))
     return newest.select(*columns)
 
 
@@ -78,7 +79,7 @@ def newest_addresses() -> Mapping[str, Column]:
     """Each address column of `old` after `new` has been heard."""
     values = {}
     for kind in ADDRESSES:
-        for name in (kind, f"{kind}_set_at"):
+        for name in (kind, f"{kind}_set_at", f"{kind}_key"):
             values[name] = F.when(_is_newer(kind), F.col(f"new.{name}")).otherwise(F.col(f"old.{name}"))
     return values
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ceasefire.arbitration.slots import local_dates, next_slot, possible_slots, slots_of, zone_codes
+from ceasefire.arbitration.slots import local_dates, possible_slots, slots_of, zone_codes
+from ceasefire.config.schedule import next_slot
 from ceasefire.config.units import LocalHours
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
