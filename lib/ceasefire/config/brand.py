@@ -44,12 +44,13 @@ class Capacity(Declared):
 
 
 class Channel(Declared):
-    """One way to reach a customer."""
+    """One way to reach a customer; marketing and transactional messages draw on capacities of their own."""
 
     cost: Money
     hours: Hours
     expires: SpanOfTime
     capacity: Capacity | None = None
+    transactional_capacity: Capacity | None = None
     address: AddressKind | None = None
 
 
