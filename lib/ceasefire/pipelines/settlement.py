@@ -73,9 +73,7 @@ class Window:
     @cached_property
     def is_transactional(self) -> BoolArray:
         """(m,) whether each candidate's campaign is transactional."""
-        campaigns = self.brand.campaigns
-        of_class = np.array([campaign.class_ is MessageClass.TRANSACTIONAL for campaign in campaigns], np.bool_)
-        mask: BoolArray = of_class[self.numbers("campaign")]
+        mask: BoolArray = transactional_campaigns(self.brand)[self.numbers("campaign")]
         return mask
 
     @cached_property
@@ -87,6 +85,11 @@ class Window:
         """A whole-number column as (m,) integers."""
         values: IntArray = self.columns[name].cast(pa.int64()).to_numpy(zero_copy_only=False)
         return values
+
+
+def transactional_campaigns(brand: Brand) -> BoolArray:
+    """(campaigns,) which are transactional."""
+    return np.array([campaign.class_ is MessageClass.TRANSACTIONAL for campaign in brand.campaigns], np.bool_)
 
 
 def window_of(
