@@ -24,7 +24,7 @@ class Figures:
         doubled: customer-days with more than one message of marketing.
         broken_known: messages that had become wrong, and whose cause had arrived before they went.
         broken: messages that had become wrong.
-        negative: messages that by themselves made a purchase less likely.
+        negative: messages of marketing that by themselves made a purchase less likely.
         left: customers who unsubscribed from a channel.
         conversions: purchases.
         profit: margin of what was bought and kept, less the costs of all sends; minor units.
@@ -78,8 +78,8 @@ class Days:
 
     def add(self, decided: Sends, sends: Sends, truth: Truth) -> None:
         """One more day: what was decided, what went, and what came of it."""
-        marketed = sends.customer[self._is_marketing[sends.campaign]]
-        self._counts.append(np.bincount(marketed, minlength=self._customers))
+        is_marketing = self._is_marketing[sends.campaign]
+        self._counts.append(np.bincount(sends.customer[is_marketing], minlength=self._customers))
         drawing = decided.channel[self._is_marketing[decided.campaign]]
         by_channel = np.bincount(drawing, minlength=len(self._cost))
         over = 0 if self._limits is None else int(np.maximum(by_channel - self._limits, 0).sum())
@@ -88,7 +88,7 @@ class Days:
             ("withheld", len(decided) - len(sends)),
             ("broken_known", truth.broken_known.sum()),
             ("broken", truth.broken.sum()),
-            ("negative", (truth.effect < 0).sum()),
+            ("negative", (is_marketing & (truth.effect < 0)).sum()),
             ("left", truth.left),
             ("conversions", truth.bought.sum()),
             ("over_capacity", over),

@@ -34,7 +34,7 @@ from ceasefire.storage.lake import append_once, create_tables, read_table
 from ceasefire.tables import ALL_TABLES, CLOCK_TICKS, DECISIONS, SEND_QUEUE
 from ceasefire.vocabulary import WINDOW_LANE, MessageClass, Policy, transactional_lane
 
-_KEY = ("customer", "at", "kind", "channel")
+_KEY = ("customer", "at", "kind", "channel", "campaign")
 """What tells one event of a world from all others."""
 
 
