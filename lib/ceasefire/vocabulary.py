@@ -84,7 +84,7 @@ class Aggregate(StrEnum):
 
 
 class MessageClass(StrEnum):
-    """Marketing is held back by locks; transactional mail bypasses them and is not counted."""
+    """Marketing competes for one message and heeds locks; transactional mail is settled apart, and locks nobody."""
 
     MARKETING = "marketing"
     TRANSACTIONAL = "transactional"
@@ -205,3 +205,12 @@ def consent_entry(purpose: str, channel: str) -> str:
 def consent_instant_entry(purpose: str, channel: str) -> str:
     """The entry of a customer's profile that tells since when that consent stands, in microseconds UTC."""
     return f"{CONSENT_AT}{purpose}/{channel}"
+
+
+WINDOW_LANE = "window"
+"""The lane of the ledger in which marketing competes for a customer's one message; everybody has it in each window."""
+
+
+def transactional_lane(campaign_id: str) -> str:
+    """The lane in which a transactional campaign is settled by itself, for each customer whom it wants."""
+    return f"{MessageClass.TRANSACTIONAL}/{campaign_id}"

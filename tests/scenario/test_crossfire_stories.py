@@ -101,7 +101,36 @@ def test_a_refund_notice_goes_out_in_the_quiet_days_and_needs_no_marketing_conse
 
     saturday = decisions_after(spark, SHOWCASE, {"peter": returned}, FLASH_SALE_DAY + DAY, friday)
 
-    assert_same_rows(saturday, [("refund_notice", "transactional")], ["treatment.campaign_id", "treatment.class"])
+    assert_same_rows(
+        saturday,
+        [
+            ("window", "duration_lock", None, None),
+            ("transactional/refund_notice", None, "refund_notice", "transactional"),
+        ],
+        ["lane", "reason_code", "treatment.campaign_id", "treatment.class"],
+    )
+
+
+def test_a_refund_notice_and_a_birthday_mail_reach_peter_on_one_day(spark: SparkSession) -> None:
+    returned = PETER | {"return_count_24h": 1}
+
+    decisions = decisions_of(
+        spark, SHOWCASE, {"peter": returned}, FLASH_SALE_DAY, brand_mean_order_minor=AN_ORDER_IS_A_HUNDRED_DOLLARS
+    )
+
+    assert_same_rows(
+        decisions,
+        [
+            ("window", "birthday", "email", 29_800_000),
+            ("transactional/refund_notice", "refund_notice", "email", -200_000),
+        ],
+        ["lane", "treatment.campaign_id", "treatment.channel", "value_micros"],
+    )
+    assert_same_rows(
+        candidates_of(decisions).where("campaign_id = 'refund_notice'"),
+        [("email", None), ("push", "lost_to_better")],
+        ["channel", "reason_code"],
+    )
 
 
 def test_a_and_b_are_open_for_the_same_two_campaigns_and_each_gets_the_better_one(spark: SparkSession) -> None:

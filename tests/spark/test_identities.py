@@ -9,7 +9,13 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
-from ceasefire.quality.identities import Identity, release_counts, release_identities
+from ceasefire.quality.identities import (
+    Identity,
+    ledger_counts,
+    ledger_identities,
+    release_counts,
+    release_identities,
+)
 from ceasefire.storage.lake import rows_of
 from ceasefire.tables import DECISIONS, EVENTS, SEND_QUEUE, WITHHELD_SENDS, DeltaTable
 
@@ -87,3 +93,28 @@ def test_a_send_to_a_customer_who_had_asked_to_be_erased_breaks_an_identity_howe
 
     broken = {one.name: (one.expected, one.found) for one in found if not one.holds}
     assert broken == {"queued after a request for erasure = 0": (0, 1)}
+
+
+def test_a_customers_lanes_are_decisions_of_their_own_and_a_lane_decided_twice_breaks_an_identity(
+    spark: SparkSession,
+) -> None:
+    # given anna with an offer and two transactional messages in one window
+    lanes = ("window", "transactional/refund", "transactional/shipping")
+    rows = [
+        {
+            "customer_id": "anna",
+            "lane": lane,
+            "window_end": TUESDAY,
+            "outcome": "send",
+            "candidates": [{"reason_code": None}],
+        }
+        for lane in lanes
+    ]
+
+    def broken(decisions: list[dict[str, Any]], counted_by_runs: int) -> set[str]:
+        (counts,) = rows_of(ledger_counts(frame(spark, DECISIONS, decisions), since=TUESDAY))
+        return {one.name for one in ledger_identities(counts, counted_by_runs) if not one.holds}
+
+    assert broken(rows, 3) == set()
+    assert broken([*rows, rows[-1]], 4) == {"decisions = customers, lanes and windows"}
+    assert broken(rows, 1) == {"decisions counted by runs = decisions"}

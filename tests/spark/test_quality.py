@@ -241,7 +241,7 @@ def test_rows_that_are_broken_are_found_and_the_command_says_so_and_ends_with_on
     (sentence,) = said.err.splitlines()
     assert code == 1
     assert sentence.startswith(
-        f"release of {SECOND_CLOSE.isoformat()} is held: decisions: between value_micros: {broken} of "
+        f"release of {SECOND_CLOSE.isoformat()} is held: decisions: between marketing_value_micros: {broken} of "
     )
     assert broken > 0
     assert "window_features" in said.out

@@ -44,6 +44,17 @@ def first_closed_gate(open_masks: Mapping[LossReason, BoolArray]) -> CodeArray:
     return np.where(closed.any(axis=0), code_of_gate[closed.argmax(axis=0)], np.int8(-1))
 
 
+def open_to_transactional(is_open: BoolArray, is_marketing: BoolArray) -> BoolArray:
+    """A gate that holds back marketing alone: what must be told need not pay, and is no advertisement.
+
+    Shapes:
+        is_open       (m,) to which candidates the gate would be open
+        is_marketing  (m,)
+        returns       (m,)
+    """
+    return is_open | ~is_marketing
+
+
 def active_on(slot_dates: IntArray, first_dates: IntArray, last_dates: IntArray) -> BoolArray:
     """Whether each slot's local date is one of its campaign's, both ends included.
 

@@ -40,7 +40,7 @@ def tell_windows(report: DemoReport, in_crossfire: Mapping[datetime, int], zone:
         ("day", "crossfire", "queued", "withheld", "silent", "greedy", "priority", "gain"),
         [_window_row(window, in_crossfire[window["window_end"]], zone) for window in report.windows],
     )
-    say(f"\nMost messages for one customer on one day, after: {report.most_messages_a_day}")
+    say(f"\nMost marketing messages for one customer on one day, after: {report.most_messages_a_day}")
     say("(crossfire: customers that two or more campaigns want on that day; greedy and priority: what the")
     say("messages chosen by value, and by a fixed order of campaigns, are expected to be worth in dollars)\n")
 

@@ -102,8 +102,9 @@ def _tell_truth(invented: Fortnight) -> None:
 
 
 _LEGEND = (
-    "(doubled: customer-days with two messages or more; over-exposed: customer-days after more than {messages} in",
-    "{days} days; harmful: share of sends that cost an order more often than they bring one; left: unsubscribed;",
-    "orders: more or fewer than without messages; worth: dollars that all messages bring on average, less their costs.",
+    "(doubled: customer-days with two or more messages of marketing; over-exposed: customer-days after more than",
+    "{messages} of them in {days} days; harmful: share of sends that cost an order more often than they bring one;",
+    "left: unsubscribed; orders: more or fewer than without messages; worth: dollars that all messages bring on",
+    "average, less their costs.",
     "The engine knows no more than marketers' guesses of what a message changes; the oracle knows everything.)",
 )

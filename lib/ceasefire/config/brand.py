@@ -45,12 +45,16 @@ class Capacity(Declared):
 
 
 class Channel(Declared):
-    """One way to reach a customer; `aliases` are other names that events may use for it."""
+    """One way to reach a customer; marketing and transactional messages draw on capacities of their own.
+
+    `aliases` are other names that events may use for it.
+    """
 
     cost: Money
     hours: Hours
     expires: SpanOfTime
     capacity: Capacity | None = None
+    transactional_capacity: Capacity | None = None
     address: AddressKind | None = None
     aliases: tuple[str, ...] = ()
 

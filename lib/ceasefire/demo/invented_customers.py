@@ -38,7 +38,7 @@ class Fortnight:
     Attributes:
         customers: how many there are.
         closes: of the days, in order.
-        in_crossfire: at each close, the customers that two or more campaigns want at once, each journey on its own.
+        in_crossfire: at each close, the customers that two or more marketing campaigns want, each journey on its own.
         sent: send_id of every message that the engine sent, as the kernels have it.
         figures: what came of the days under each policy.
         over_exposed: what the figures call so.
@@ -103,6 +103,7 @@ def _days(here: Setting, how: Played, count: int) -> list[Day]:
 def _in_crossfire(day: Day) -> int:
     assert day.window is not None, "journeys look at their candidates"
     wanted = open_to_journeys(day.window)
+    wanted = wanted[~day.window.is_transactional[wanted]]
     campaigns = len(day.window.brand.campaigns)
     pairs = np.unique(day.window.owner[wanted] * campaigns + day.window.numbers("campaign")[wanted])
     return int((np.bincount(pairs // campaigns) > 1).sum())

@@ -28,7 +28,9 @@ from ceasefire.pipelines.settlement import (
     crossfire_count,
     decision_rows,
     losses,
+    marketing_winners,
     settle_window,
+    transactional_winners,
     value_of,
     window_of,
 )
@@ -96,7 +98,8 @@ def decide_closed(workspace: Workspace, closes: DataFrame, batch_id: int) -> Fig
         if not is_new:
             continue
         decided = close["window_end"]
-        counts["outcomes"].update(send=run["send_count"], silence=run["customer_count"] - run["send_count"])
+        sends = run["send_count"] + run["transactional_send_count"]
+        counts["outcomes"].update(send=sends, silence=run["customer_count"] + run["transactional_count"] - sends)
         counts["losses"].update(dict(run["losses"]))
     return None if decided is None else Figures((workspace.clock.now() - decided).total_seconds(), counts)
 
@@ -141,8 +144,10 @@ def decide_window(workspace: Workspace, close: dict[str, Any]) -> tuple[dict[str
         "models": [{name: getattr(one, name) for name in MODEL_PIN.names} for one in pins.models],
         "is_examined": pins.is_examined,
         "policy": policy.value,
-        "customer_count": decisions.num_rows,
-        "send_count": int((settlement.winner >= 0).sum()),
+        "customer_count": len(window.customer_ids),
+        "send_count": int((marketing_winners(window, settlement) >= 0).sum()),
+        "transactional_count": len(transactional_winners(window, settlement)),
+        "transactional_send_count": int((transactional_winners(window, settlement) >= 0).sum()),
         "value_micros": value_of(window, settlement),
         "value_by_policy": [(one.value, value_of(window, settled[one])) for one in Policy],
         "crossfire_count": crossfire_count(window),

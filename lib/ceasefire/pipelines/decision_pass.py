@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ceasefire.arbitration.commitments import Sends, locked, reentry_exhausted
-from ceasefire.arbitration.gates import active_on, first_closed_gate
+from ceasefire.arbitration.gates import active_on, first_closed_gate, open_to_transactional
 from ceasefire.arbitration.slots import local_dates, slots_of, zone_codes
 from ceasefire.arrow import BoolArray, CodeArray, FloatArray, IntArray
 from ceasefire.campaigns.treatments import Treatments, audience_mask, open_treatments
@@ -188,11 +188,14 @@ class DecisionPass:
         owner, campaign, channel = treatments.owner, treatments.campaign, treatments.channel
         zone_of_customer, zones = zone_codes(columns["time_zone"], settings.time_zone)
         slot_at: IntArray = np.asarray(candidates["slot_at"])
+        is_marketing = np.array([one.class_ is MessageClass.MARKETING for one in campaigns], np.bool_)[campaign]
+        everybody = np.ones(len(owner), np.bool_)
+        is_known, is_worth_it = np.isfinite(candidates["uplift"]), np.asarray(candidates["value_micros"]) > 0
         proposed = Sends(
             starts=treatments.starts,
             campaign=campaign,
             channel=channel,
-            is_marketing=np.array([one.class_ is MessageClass.MARKETING for one in campaigns], np.bool_)[campaign],
+            is_marketing=is_marketing,
             slot_at=slot_at,
             slot_date=local_dates(slot_at, zone_of_customer[owner], zones),
             duration=np.array([one.duration.length for one in campaigns], np.int64)[campaign],
@@ -212,19 +215,19 @@ class DecisionPass:
         addressed = np.stack([columns[f"address_{name}"].is_valid().to_numpy(False) for name in self.channels])
         return first_closed_gate(
             {
-                LossReason.NOT_IN_AUDIENCE: np.ones(len(owner), np.bool_),
+                LossReason.NOT_IN_AUDIENCE: everybody,
                 LossReason.OUTSIDE_DATES: active_on(proposed.slot_date, first_day[campaign], last_day[campaign]),
-                LossReason.NO_CONSENT: self._consented(columns)[proposed.is_marketing.astype(np.int64), channel, owner]
+                LossReason.NO_CONSENT: self._consented(columns)[is_marketing.astype(np.int64), channel, owner]
                 & ~self._refused(treatments, columns),
-                LossReason.ON_HOLD: ~(_marked(columns["on_hold"])[owner] & proposed.is_marketing),
-                LossReason.ON_SUPPRESSION_LIST: ~(
-                    _marked(columns["on_suppression_list"])[owner] & proposed.is_marketing
+                LossReason.ON_HOLD: open_to_transactional(~_marked(columns["on_hold"])[owner], is_marketing),
+                LossReason.ON_SUPPRESSION_LIST: open_to_transactional(
+                    ~_marked(columns["on_suppression_list"])[owner], is_marketing
                 ),
                 LossReason.NO_ADDRESS: addressed[channel, owner],
                 LossReason.REENTRY_LIMIT: ~exhausted,
                 LossReason.DURATION_LOCK: ~locked(proposed, commitments, settings.pressure.lock),
-                LossReason.UPLIFT_UNKNOWN: np.isfinite(candidates["uplift"]),
-                LossReason.VALUE_NOT_POSITIVE: np.asarray(candidates["value_micros"]) > 0,
+                LossReason.UPLIFT_UNKNOWN: open_to_transactional(is_known, is_marketing),
+                LossReason.VALUE_NOT_POSITIVE: open_to_transactional(is_worth_it, is_marketing),
             }
         )
 

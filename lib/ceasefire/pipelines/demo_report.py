@@ -14,6 +14,7 @@ from ceasefire.pipelines.summary import summaries
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.storage.lake import read_table, rows_of
 from ceasefire.tables import CONTACTS_VAULT, DECISIONS, SEND_QUEUE, WITHHELD_SENDS
+from ceasefire.vocabulary import WINDOW_LANE, MessageClass
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,13 @@ class DemoReport:
 
     Attributes:
         windows: one row each, as `summaries`.
-        most_messages_a_day: the largest number of queued sends of one customer on one local day.
+        most_messages_a_day: the largest number of queued marketing sends of one customer on one local day.
         sent: send_id of every queued send.
         queue_sizes: queued sends by channel.
         losses: losing candidates by reason.
         withheld: withheld sends by reason.
         customer: natural id of the customer whose story is told: the one that most campaigns wanted.
-        story: its decisions, oldest first.
+        story: its decisions on marketing, oldest first.
     """
 
     windows: list[dict[str, Any]]
@@ -51,7 +52,8 @@ def demo_report(workspace: Workspace, closes: Sequence[datetime]) -> DemoReport:
     stopped = read_table(lake, WITHHELD_SENDS).join(sends, on="send_id", how="left_semi")
     local_date = F.to_date(F.from_utc_timestamp("not_before_at", workspace.brand.settings.time_zone))
     (busiest,) = rows_of(
-        queue.groupBy("customer_id", local_date.alias("day"))
+        queue.where(F.col("class") == MessageClass.MARKETING.value)
+        .groupBy("customer_id", local_date.alias("day"))
         .count()
         .agg(F.coalesce(F.max("count"), F.lit(0)).alias("most"))
     )
@@ -59,7 +61,7 @@ def demo_report(workspace: Workspace, closes: Sequence[datetime]) -> DemoReport:
     for window in windows:
         for reason, count in window["losses"].items():
             losses[reason] = losses.get(reason, 0) + count
-    customer, story = _story(workspace, decisions)
+    customer, story = _story(workspace, decisions.where(F.col("lane") == WINDOW_LANE))
     return DemoReport(
         windows=windows,
         most_messages_a_day=busiest["most"],

@@ -18,18 +18,19 @@ from ceasefire.pipelines.features import features_of_batch, histories_for, histo
 from ceasefire.pipelines.memberships import shown_value, values_read
 from ceasefire.pipelines.models import models_in_use
 from ceasefire.pipelines.workspace import BrandAtWork, Workspace, load_pinned_brand
-from ceasefire.reports.explanation import Explanation, Membership, Mover
+from ceasefire.reports.explanation import Explanation, Membership, Mover, TransactionalDecision
 from ceasefire.scoring.chosen_uplifts import ModelInUse
 from ceasefire.scoring.uplift_model import UpliftModel
 from ceasefire.segments.program import with_residual
 from ceasefire.storage.lake import Lake, read_table, rows_of
 from ceasefire.tables import DECISION_RUNS, DECISIONS, EVENTS, SEND_QUEUE, WITHHELD_SENDS
+from ceasefire.vocabulary import WINDOW_LANE
 
 SHOWN_MOVERS = 3
 
 
 def explain(workspace: Workspace, natural_id: str, at: datetime | None) -> Explanation:
-    """The newest decision for a customer, or the one in force at an instant, with all that led to it.
+    """The newest decision on marketing for a customer, or the one in force at an instant, with all that led to it.
 
     Raises:
         UsageError: nothing was ever decided for such a customer, or not by then.
@@ -41,10 +42,7 @@ def explain(workspace: Workspace, natural_id: str, at: datetime | None) -> Expla
     pinned = load_pinned_brand(run["bundle"], workspace.at_work.key)
     features = _features(lake, pinned, pseudonym, decision)
     fate, fate_reason = _fate(lake, decision)
-    decision["treatment"] = decision["treatment"] and {
-        **decision["treatment"],
-        "attributes": dict(decision["treatment"]["attributes"]),
-    }
+    apart = [TransactionalDecision(other, *_fate(lake, other)) for other in _transactional(lake, decision)]
     settings = pinned.brand.settings
     return Explanation(
         customer=natural_id,
@@ -55,6 +53,7 @@ def explain(workspace: Workspace, natural_id: str, at: datetime | None) -> Expla
         movers=_movers(workspace, pinned, run["models"], features),
         fate=fate,
         fate_reason=fate_reason,
+        transactional=tuple(apart),
         versions={
             "policy": run["policy"],
             "models": "; ".join(_model_text(one) for one in run["models"]) or "none, prior uplifts of the campaigns",
@@ -67,7 +66,7 @@ def explain(workspace: Workspace, natural_id: str, at: datetime | None) -> Expla
 
 
 def _decision(lake: Lake, pseudonym: str, natural_id: str, at: datetime | None) -> dict[str, Any]:
-    mine = read_table(lake, DECISIONS).where(F.col("customer_id") == pseudonym)
+    mine = read_table(lake, DECISIONS).where((F.col("customer_id") == pseudonym) & (F.col("lane") == WINDOW_LANE))
     if at is not None:
         mine = mine.where(F.col("window_end") <= F.lit(at))
     newest = rows_of(mine.orderBy(F.desc("window_end")).limit(1))
@@ -77,7 +76,21 @@ def _decision(lake: Lake, pseudonym: str, natural_id: str, at: datetime | None) 
             f"nothing was decided for customer {natural_id!r} of brand {lake.brand}{by_then}; "
             "--customer takes the id that the events carry"
         )
-    return newest[0]
+    return _with_attributes(newest[0])
+
+
+def _transactional(lake: Lake, decision: dict[str, Any]) -> list[dict[str, Any]]:
+    """The decisions on transactional campaigns for the same customer in the same window, in the order of lanes."""
+    mine = (F.col("customer_id") == decision["customer_id"]) & (F.col("window_end") == F.lit(decision["window_end"]))
+    rows = rows_of(read_table(lake, DECISIONS).where(mine & (F.col("lane") != WINDOW_LANE)).orderBy("lane"))
+    return [_with_attributes(row) for row in rows]
+
+
+def _with_attributes(decision: dict[str, Any]) -> dict[str, Any]:
+    """The row with the attributes of its treatment as a mapping."""
+    treatment = decision["treatment"]
+    named = treatment and {**treatment, "attributes": dict(treatment["attributes"])}
+    return {**decision, "treatment": named}
 
 
 def _features(lake: Lake, pinned: BrandAtWork, pseudonym: str, decision: dict[str, Any]) -> pa.Table:

@@ -194,7 +194,7 @@ def _ledger_identities(lake: Lake, since: datetime) -> list[Identity]:
     # A window's run is written before its decisions: read after them, and no further than they go, both agree.
     newest = counts["newest"] or since
     runs = [one for one in decided_windows(lake) if since <= one.window_end <= newest]
-    return ledger_identities(counts, sum(one.customer_count for one in runs))
+    return ledger_identities(counts, sum(one.decision_count for one in runs))
 
 
 def _identities_after(lake: Lake, since: datetime) -> list[Identity]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ceasefire.arbitration.lanes import Lanes, capacities_drawn_on, lanes_of, order_of_lanes
 from ceasefire.arbitration.policies import (
     UNLIMITED,
     Settlement,
@@ -19,15 +22,23 @@ from ceasefire.arbitration.policies import (
     silence_reason,
     tie_hashes,
 )
-from ceasefire.arrow import IntArray
+from ceasefire.arrow import BoolArray, IntArray
+from ceasefire.config.brand import Capacity
 from ceasefire.config.bundle import Brand
 from ceasefire.config.units import instant_micros
 from ceasefire.ids import decision_id, send_id
 from ceasefire.scoring.chosen_uplifts import ModelInUse
 from ceasefire.tables import DECISIONS
-from ceasefire.vocabulary import LossReason, Outcome, Policy, UpliftSource, ValueBasis
-
-LANE = "window"
+from ceasefire.vocabulary import (
+    WINDOW_LANE,
+    LossReason,
+    MessageClass,
+    Outcome,
+    Policy,
+    UpliftSource,
+    ValueBasis,
+    transactional_lane,
+)
 
 _REASONS = tuple(LossReason)
 
@@ -61,10 +72,26 @@ class Window:
         """(m,) index of each candidate's customer."""
         return np.repeat(np.arange(len(self.customer_ids)), np.diff(self.starts))
 
+    @cached_property
+    def is_transactional(self) -> BoolArray:
+        """(m,) whether each candidate's campaign is transactional."""
+        mask: BoolArray = transactional_campaigns(self.brand)[self.numbers("campaign")]
+        return mask
+
+    @cached_property
+    def lanes(self) -> Lanes:
+        """The rows of the ledger that the candidates compete for."""
+        return lanes_of(self.owner, self.numbers("campaign"), self.is_transactional, len(self.customer_ids))
+
     def numbers(self, name: str) -> IntArray:
         """A whole-number column as (m,) integers."""
         values: IntArray = self.columns[name].cast(pa.int64()).to_numpy(zero_copy_only=False)
         return values
+
+
+def transactional_campaigns(brand: Brand) -> BoolArray:
+    """(campaigns,) which are transactional."""
+    return np.array([campaign.class_ is MessageClass.TRANSACTIONAL for campaign in brand.campaigns], np.bool_)
 
 
 def window_of(
@@ -85,89 +112,135 @@ def window_of(
 
 
 def settle_window(window: Window, policy: Policy) -> Settlement:
-    """Who gets what, by a policy; both policies see the same candidates, gates and capacities."""
-    campaigns, settings = window.brand.campaigns, window.brand.settings
+    """Who gets what; all policies see the same candidates, gates and capacities.
+
+    Marketing is settled by the policy. Transactional campaigns are settled by their priority, whatever the policy.
+
+    Returns:
+        The settlement of the window's lanes; the first winners are those of everybody's marketing.
+    """
+    campaigns = window.brand.campaigns
     campaign, channel, owner = window.numbers("campaign"), window.numbers("channel"), window.owner
     tie = tie_hashes(window.customer_ids.to_pylist(), instant_micros(window.window_end))[owner]
     campaign_rank = _ranks([one.id for one in campaigns])[campaign]
+    priority = np.array([one.priority for one in campaigns], np.int64)[campaign]
+    by_priority = priority_order(priority, campaign_rank, window.numbers("channel_position"), tie)
+    by_policy = by_priority
     if policy is Policy.GREEDY:
-        order = greedy_order(window.numbers("value_micros"), campaign_rank, _ranks(window.channels)[channel], tie)
-    else:
-        priority = np.array([one.priority for one in campaigns], np.int64)[campaign]
-        order = priority_order(priority, campaign_rank, window.numbers("channel_position"), tie)
-    limits = [settings.channels[name].capacity for name in window.channels] + [one.capacity for one in campaigns]
-    capacities = np.array([UNLIMITED if one is None else one.per_window for one in limits], np.int64)
-    resources = np.stack([channel, len(window.channels) + campaign])
-    gate_reason = window.numbers("gate_reason").astype(np.int8)
-    return settle(order, owner, gate_reason, resources, capacities, len(window.customer_ids))
+        by_policy = greedy_order(window.numbers("value_micros"), campaign_rank, _ranks(window.channels)[channel], tie)
+    return settle(
+        order_of_lanes(by_policy, by_priority, window.is_transactional),
+        window.lanes.of_candidate,
+        window.numbers("gate_reason").astype(np.int8),
+        capacities_drawn_on(channel, campaign, window.is_transactional, len(window.channels)),
+        np.array([UNLIMITED if limit is None else limit.per_window for limit in _limits(window).values()], np.int64),
+        window.lanes.count,
+    )
+
+
+def marketing_winners(window: Window, settlement: Settlement) -> IntArray:
+    """(n,) the candidate that wins the one message of each customer, or -1 for silence."""
+    return settlement.winner[: len(window.customer_ids)]
+
+
+def transactional_winners(window: Window, settlement: Settlement) -> IntArray:
+    """(l - n,) the candidate that wins each transactional lane, or -1 for silence."""
+    return settlement.winner[len(window.customer_ids) :]
 
 
 def value_of(window: Window, settlement: Settlement) -> int:
-    """Sum of the winners' values, millionths of a minor unit."""
-    return int(window.numbers("value_micros")[settlement.winner[settlement.winner >= 0]].sum())
+    """Sum of the marketing winners' values, millionths of a minor unit: a transactional message need not pay."""
+    winner = marketing_winners(window, settlement)
+    return int(window.numbers("value_micros")[winner[winner >= 0]].sum())
 
 
 def losses(settlement: Settlement) -> dict[str, int]:
-    """Losing candidates by reason."""
+    """Losing candidates by reason, in all lanes."""
     counts = np.bincount(settlement.reason[settlement.reason >= 0], minlength=len(_REASONS))
     return {reason.value: int(count) for reason, count in zip(_REASONS, counts, strict=True) if count}
 
 
 def capacity_used(window: Window, settlement: Settlement) -> dict[str, int]:
-    """Sends by channel and campaign, for those that have a capacity."""
+    """Sends by channel, by channel of transactional messages, and by campaign, for those that have a capacity."""
     won = settlement.winner[settlement.winner >= 0]
-    by_channel = np.bincount(window.numbers("channel")[won], minlength=len(window.channels))
-    by_campaign = np.bincount(window.numbers("campaign")[won], minlength=len(window.brand.campaigns))
-    limited_channels = {
-        f"channel {name}": int(used)
-        for name, used in zip(window.channels, by_channel, strict=True)
-        if window.brand.settings.channels[name].capacity is not None
-    }
-    limited_campaigns = {
-        f"campaign {one.id}": int(used)
-        for one, used in zip(window.brand.campaigns, by_campaign, strict=True)
-        if one.capacity is not None
-    }
-    return limited_channels | limited_campaigns
+    channel, campaign = window.numbers("channel")[won], window.numbers("campaign")[won]
+    drawn = capacities_drawn_on(channel, campaign, window.is_transactional[won], len(window.channels))
+    limits = _limits(window)
+    used = np.bincount(drawn.ravel(), minlength=len(limits)).tolist()
+    return {name: count for (name, limit), count in zip(limits.items(), used, strict=True) if limit is not None}
 
 
 def crossfire_count(window: Window) -> int:
-    """Customers whom two or more campaigns want at this close, dates included."""
+    """Customers whom two or more marketing campaigns want at this close, dates included."""
     apart = [_REASONS.index(LossReason.NOT_IN_AUDIENCE), _REASONS.index(LossReason.OUTSIDE_DATES)]
-    wanting = ~np.isin(window.numbers("gate_reason"), apart)
+    wanting = ~np.isin(window.numbers("gate_reason"), apart) & ~window.is_transactional
     pairs = np.unique(np.stack([window.owner[wanting], window.numbers("campaign")[wanting]]), axis=1)
     return int((np.bincount(pairs[0], minlength=1) >= 2).sum())
 
 
 def decision_rows(window: Window, settlement: Settlement, run_id: str, through_batch: int) -> pa.Table:
-    """One row of the ledger for each customer, in the order of their ids."""
-    n = len(window.customer_ids)
+    """The rows of the ledger: one for each customer, in the order of their ids, then those of transactional lanes.
+
+    A row holds the candidates that competed for it, so each candidate of the window stands in one row.
+    """
+    lanes = window.lanes
+    count = lanes.count
     value = window.numbers("value_micros")
-    silent = silence_reason(settlement.reason, value, window.owner, n)
+    silent = silence_reason(settlement.reason, value, lanes.of_candidate, count)
     sent = settlement.winner >= 0
-    winner_value = np.where(sent, value[settlement.winner] if len(value) else 0, 0)
+    # Only a transactional message can go whose uplift is unknown: what it is worth is not known either.
+    is_valued = sent & _taken(np.isfinite(window.columns["uplift"].to_numpy(zero_copy_only=False)), settlement.winner)
+    winner_value = np.where(is_valued, _taken(value, settlement.winner), 0)
     runner_up = _runners_up(window, settlement)
-    has_margin = sent & (runner_up >= 0)
-    margin = np.where(has_margin, winner_value - (value[runner_up] if len(value) else 0), 0)
+    has_margin = is_valued & (runner_up >= 0)
+    margin = np.where(has_margin, winner_value - _taken(value, runner_up), 0)
     end_micros = instant_micros(window.window_end)
-    brand_id = window.brand.settings.brand
-    ids = [decision_id(brand_id, one, LANE, end_micros) for one in window.customer_ids.to_pylist()]
+    customer_ids = window.customer_ids.take(pa.array(lanes.customer))
+    names = _lane_names(window)
+    ids = [
+        decision_id(window.brand.settings.brand, customer, lane, end_micros)
+        for customer, lane in zip(customer_ids.to_pylist(), names.to_pylist(), strict=True)
+    ]
+    by_lane = np.argsort(lanes.of_candidate, kind="stable")
+    starts = np.searchsorted(lanes.of_candidate[by_lane], np.arange(count + 1))
+    candidates = _candidates(window, settlement).take(pa.array(by_lane))
     columns = {
         "decision_id": pa.array(ids, pa.string()),
-        "run_id": pa.repeat(run_id, n),
-        "customer_id": window.customer_ids,
-        "lane": pa.repeat(LANE, n),
-        "window_end": pa.repeat(pa.scalar(window.window_end, pa.timestamp("us", tz="UTC")), n),
-        "through_batch": pa.repeat(pa.scalar(through_batch, pa.int64()), n),
+        "run_id": pa.repeat(run_id, count),
+        "customer_id": customer_ids,
+        "lane": names,
+        "window_end": pa.repeat(pa.scalar(window.window_end, pa.timestamp("us", tz="UTC")), count),
+        "through_batch": pa.repeat(pa.scalar(through_batch, pa.int64()), count),
         "outcome": _named(np.where(sent, 0, 1), (Outcome.SEND, Outcome.SILENCE)),
         "reason_code": _named(silent.reason, _REASONS),
         "treatment": _treatments(window, settlement.winner, ids),
         "value_micros": pa.array(winner_value),
         "margin_micros": pa.array(margin, mask=~has_margin),
         "runner_up": _runner_up_names(window, runner_up, sent),
-        "candidates": pa.ListArray.from_arrays(pa.array(window.starts, pa.int32()), _candidates(window, settlement)),
+        "candidates": pa.ListArray.from_arrays(pa.array(starts, pa.int32()), candidates),
     }
     return pa.table([columns[one.name].cast(one.type) for one in DECISIONS.arrow_schema], schema=DECISIONS.arrow_schema)
+
+
+def _limits(window: Window) -> dict[str, Capacity | None]:
+    """Every capacity of the window by name, in the order of `capacities_drawn_on`; None: unlimited."""
+    channels = window.brand.settings.channels
+    return (
+        {f"channel {name}": channels[name].capacity for name in window.channels}
+        | {f"transactional channel {name}": channels[name].transactional_capacity for name in window.channels}
+        | {f"campaign {campaign.id}": campaign.capacity for campaign in window.brand.campaigns}
+    )
+
+
+def _lane_names(window: Window) -> pa.Array:
+    names = [*(transactional_lane(campaign.id) for campaign in window.brand.campaigns), WINDOW_LANE]
+    # The lane of marketing has campaign -1, which is the last name.
+    return pa.array(names, pa.string()).take(pa.array(window.lanes.campaign % len(names)))
+
+
+def _taken(values: np.ndarray[tuple[int], np.dtype[Any]], positions: IntArray) -> np.ndarray[tuple[int], np.dtype[Any]]:
+    """The values at positions; at -1 any, or nothing known where there are no values at all."""
+    return values[positions] if len(values) else np.zeros(len(positions), values.dtype)
 
 
 def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -186,13 +259,13 @@ def _named(codes: IntArray | np.ndarray[tuple[int], np.dtype[np.int8]], names: S
 
 
 def _runners_up(window: Window, settlement: Settlement) -> IntArray:
-    """(n,) the most valuable loser past the gates of each customer who is sent something, else -1."""
-    value, owner = window.numbers("value_micros"), window.owner
+    """(l,) the most valuable loser past the gates of each lane in which something is sent, else -1."""
+    value, lane = window.numbers("value_micros"), window.lanes.of_candidate
     competed = np.flatnonzero((window.numbers("gate_reason") < 0) & (settlement.reason >= 0))
-    in_order = competed[np.lexsort((competed, -value[competed], owner[competed]))]
-    runners_up = np.full(len(window.customer_ids), -1, np.int64)
-    customers, first = np.unique(owner[in_order], return_index=True)
-    runners_up[customers] = in_order[first]
+    in_order = competed[np.lexsort((competed, -value[competed], lane[competed]))]
+    runners_up = np.full(window.lanes.count, -1, np.int64)
+    lanes, first = np.unique(lane[in_order], return_index=True)
+    runners_up[lanes] = in_order[first]
     return np.where(settlement.winner >= 0, runners_up, -1)
 
 

@@ -17,6 +17,8 @@ from ceasefire.tables import DECISION_RUNS, DECISIONS, SEND_QUEUE, WITHHELD_SEND
 def summaries(workspace: Workspace, closes: Sequence[datetime]) -> list[dict[str, Any]]:
     """One row for each of these windows: customers, crossfire, sends, what became of them, values, and its check.
 
+    `sends` are of both classes, `transactional_sends` those that are no marketing; `silent` are customers who get no
+    marketing.
     `expectations` is how many were looked at, 0 for a window that was not checked; `unexpected` has the results of
     those that do not hold.
     """
@@ -47,7 +49,8 @@ def summaries(workspace: Workspace, closes: Sequence[datetime]) -> list[dict[str
             "window_end": run["window_end"],
             "customers": run["customer_count"],
             "in_crossfire": run["crossfire_count"],
-            "sends": run["send_count"],
+            "sends": run["send_count"] + run["transactional_send_count"],
+            "transactional_sends": run["transactional_send_count"],
             "queued": fates["queued"].get(run["window_end"], 0),
             "withheld": fates["withheld"].get(run["window_end"], 0),
             "silent": run["customer_count"] - run["send_count"],

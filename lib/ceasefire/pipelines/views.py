@@ -26,7 +26,7 @@ from ceasefire.tables import (
     WITHHELD_SENDS,
     DeltaTable,
 )
-from ceasefire.vocabulary import LossReason
+from ceasefire.vocabulary import WINDOW_LANE, LossReason
 
 TRIED = "tried"
 _WANTS_NOBODY = (LossReason.NOT_IN_AUDIENCE.value, LossReason.OUTSIDE_DATES.value)
@@ -46,7 +46,7 @@ def newest_window(lake: Lake) -> datetime:
 
 
 def crossfire(lake: Lake, window_end: datetime) -> pd.DataFrame:
-    """Customers of a window by how many messages they would get, each campaign on its own, and how many they get.
+    """Customers of a window by how many marketing messages they would get, each campaign on its own, and do get.
 
     Returns:
         messages, every_campaign_on_its_own, decided: one row for each number of messages.
@@ -55,7 +55,11 @@ def crossfire(lake: Lake, window_end: datetime) -> pd.DataFrame:
     wanted_by = F.size(F.array_distinct(F.transform(wanting, lambda one: one["campaign_id"])))
     gets = F.when(F.col("outcome") == "send", 1).otherwise(0)
     counts = [
-        _decisions(lake, window_end).groupBy(number.alias("messages")).agg(F.count("*").alias(name)).toPandas()
+        _decisions(lake, window_end)
+        .where(F.col("lane") == WINDOW_LANE)
+        .groupBy(number.alias("messages"))
+        .agg(F.count("*").alias(name))
+        .toPandas()
         for number, name in ((wanted_by, "every_campaign_on_its_own"), (gets, "decided"))
     ]
     both = counts[0].merge(counts[1], on="messages", how="outer").fillna(0)
@@ -79,13 +83,17 @@ def queues(workspace: Workspace, window_end: datetime) -> pd.DataFrame:
     """What a window put into each channel, and what became of it.
 
     Returns:
-        channel, capacity (missing where there is none), decided, queued, withheld: one row for each channel.
+        channel, capacity for marketing (missing where there is none), decided, transactional (of the decided, those
+        that draw on no such capacity), queued, withheld: one row for each channel.
     """
     lake, channels = workspace.lake, workspace.brand.settings.channels
     sends = _decisions(lake, window_end).where(F.col("outcome") == "send")
-    sends = sends.select(F.col("treatment.send_id").alias("send_id"), F.col("treatment.channel").alias("channel"))
+    sends = sends.select(
+        "lane", F.col("treatment.send_id").alias("send_id"), F.col("treatment.channel").alias("channel")
+    )
     counts = {
         "decided": _by_channel(sends),
+        "transactional": _by_channel(sends.where(F.col("lane") != WINDOW_LANE)),
         "queued": _by_channel(sends.join(read_table(lake, SEND_QUEUE).select("send_id"), on="send_id")),
         "withheld": _by_channel(sends.join(read_table(lake, WITHHELD_SENDS).select("send_id"), on="send_id")),
     }

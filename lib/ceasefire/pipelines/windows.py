@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from pyspark.sql import functions as F
+
 from ceasefire.storage.lake import Lake, read_table, remembered, rows_of
 from ceasefire.tables import DECISION_RUNS, WINDOW_CLOSES
 
@@ -16,12 +18,12 @@ class DecidedWindow:
     Attributes:
         window_end: its close.
         is_examined: whether its rows are to be checked before anything of it is released.
-        customer_count: for how many it was decided.
+        decision_count: rows that it has, or is to have, in the ledger.
     """
 
     window_end: datetime
     is_examined: bool
-    customer_count: int
+    decision_count: int
 
 
 def closed_windows(lake: Lake) -> list[datetime]:
@@ -42,7 +44,10 @@ def decided_windows(lake: Lake) -> list[DecidedWindow]:
     """Every window that is decided, or of which at least the pins are written; one for each row that says so."""
 
     def read() -> list[DecidedWindow]:
-        rows = read_table(lake, DECISION_RUNS).select("window_end", "is_examined", "customer_count")
+        decision_count = F.col("customer_count") + F.col("transactional_count")
+        rows = read_table(lake, DECISION_RUNS).select(
+            "window_end", "is_examined", decision_count.alias("decision_count")
+        )
         return [DecidedWindow(**row) for row in rows_of(rows)]
 
     return remembered(lake, "decided windows", [DECISION_RUNS], read)

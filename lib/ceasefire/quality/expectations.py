@@ -14,7 +14,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from ceasefire.tables import DECISIONS, EVENTS, WINDOW_FEATURES, DeltaTable
-from ceasefire.vocabulary import EventType, FeatureType, LossReason, Outcome
+from ceasefire.vocabulary import WINDOW_LANE, EventType, FeatureType, LossReason, Outcome
 
 FUTURE_SECONDS = 600
 """How far ahead of its arrival an event may lie; what lies further ahead is never taken in."""
@@ -108,6 +108,7 @@ def checked_columns(table: DeltaTable, rows: DataFrame, types: Mapping[str, Feat
     return rows.select(
         *_CHECKED[DECISIONS.name],
         F.col("treatment.send_id").alias("send_id"),
+        F.when(F.col("lane") == WINDOW_LANE, F.col("value_micros")).alias("marketing_value_micros"),
         F.array_min(uplifts).alias("least_uplift"),
         F.array_max(uplifts).alias("greatest_uplift"),
         (is_send == has_treatment).cast("int").alias("has_treatment_if_send"),
@@ -174,9 +175,9 @@ DECLARED: tuple[Expectation, ...] = (
     Expectation(DECISIONS.name, Kind.BETWEEN, ("has_treatment_if_send",), "a send says what goes, silence says nothing",
                 True, least=1),
     Expectation(DECISIONS.name, Kind.BETWEEN, ("has_one_winner_if_send",),
-                "a customer gets one message at most, and each other candidate has its reason", True, least=1),
-    Expectation(DECISIONS.name, Kind.BETWEEN, ("value_micros",), "nothing goes that is not worth its cost", True,
-                least=0),
+                "a lane sends one message at most, and each other candidate has its reason", True, least=1),
+    Expectation(DECISIONS.name, Kind.BETWEEN, ("marketing_value_micros",), "no offer goes that is not worth its cost",
+                True, least=0),
     Expectation(DECISIONS.name, Kind.BETWEEN, ("least_uplift",), "an uplift is a difference of probabilities", True,
                 least=-1),
     Expectation(DECISIONS.name, Kind.BETWEEN, ("greatest_uplift",), "an uplift is a difference of probabilities", True,

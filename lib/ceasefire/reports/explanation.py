@@ -62,8 +62,23 @@ class Mover:
 
 
 @dataclass(frozen=True)
+class TransactionalDecision:
+    """A decision of the same window on a transactional campaign, which competes with no other.
+
+    Attributes:
+        decision: the row of the ledger.
+        fate: what became of the send since; none for silence.
+        fate_reason: why it was withheld.
+    """
+
+    decision: dict[str, Any]
+    fate: str
+    fate_reason: str
+
+
+@dataclass(frozen=True)
 class Explanation:
-    """One decision with all that led to it.
+    """One decision on marketing with all that led to it.
 
     Attributes:
         customer: the natural id that was asked for.
@@ -74,6 +89,7 @@ class Explanation:
         fate: what became of the send since: queued, withheld, waiting; none for silence.
         fate_reason: why it was withheld.
         versions: what it was decided from.
+        transactional: what was decided of transactional campaigns that want the customer in the same window.
     """
 
     customer: str
@@ -85,6 +101,7 @@ class Explanation:
     fate: str
     fate_reason: str
     versions: dict[str, str]
+    transactional: tuple[TransactionalDecision, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """The same as plain values, for `--json`."""
@@ -98,6 +115,11 @@ def explanation_lines(explanation: Explanation, local: Any) -> Iterator[str]:
     yield ""
     yield from _outcome_lines(explanation, local)
     yield ""
+    if explanation.transactional:
+        yield f"Transactional messages of this window, which compete with no other ({len(explanation.transactional)})"
+        for apart in explanation.transactional:
+            yield from _transactional_lines(apart, local)
+        yield ""
     yield f"Segments ({len(explanation.memberships)})"
     for one in explanation.memberships:
         yield f"  {one.segment_id}" + (f": {one.name}" if one.name else "")
@@ -149,8 +171,32 @@ def _outcome_lines(explanation: Explanation, local: Any) -> Iterator[str]:
         yield "Nothing else could have been sent."
     else:
         yield f"Runner-up {decision['runner_up']}, {money(decision['margin_micros'], currency)} behind."
-    why = f": {WORDS[explanation.fate_reason]} ({explanation.fate_reason})" if explanation.fate_reason else ""
-    yield f"Since then: {explanation.fate}{why}."
+    yield f"Since then: {_fate_text(explanation.fate, explanation.fate_reason)}."
+
+
+def _transactional_lines(apart: TransactionalDecision, local: Any) -> Iterator[str]:
+    decision = apart.decision
+    if decision["outcome"] == Outcome.SILENCE.value:
+        reason = decision["reason_code"]
+        yield f"  {_campaign_of(decision)}: not sent, {WORDS[reason]} ({reason})"
+        return
+    treatment = decision["treatment"]
+    yield (
+        f"  {treatment['campaign_id']} by {treatment['channel']} at {local(treatment['slot_at'])} "
+        f"(content {treatment['variant_id']}, template {treatment['template']}); "
+        f"since then: {_fate_text(apart.fate, apart.fate_reason)}"
+    )
+    for one in winner_first(decision["candidates"])[1:]:
+        yield f"      not by {one['channel']}: {WORDS[one['reason_code']]} ({one['reason_code']})"
+
+
+def _campaign_of(decision: Mapping[str, Any]) -> str:
+    campaign: str = decision["candidates"][0]["campaign_id"]
+    return campaign
+
+
+def _fate_text(fate: str, reason: str) -> str:
+    return f"{fate}: {WORDS[reason]} ({reason})" if reason else fate
 
 
 def _candidate_lines(explanation: Explanation, local: Any) -> Iterator[str]:

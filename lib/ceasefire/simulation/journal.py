@@ -147,8 +147,10 @@ def contract_rows(journal: Journal, texts: Texts, told: Told) -> Iterator[dict[s
     rows = zip(*(getattr(journal, one.name).tolist() for one in fields(journal)), strict=True)
     for customer, at, _, code, category, product, order, campaign, channel, amount, flag in rows:
         kind = KINDS[code]
+        # Two messages can reach a customer at one instant on one channel.
+        of_message = f"-{campaign}" if campaign >= 0 else ""
         row: dict[str, Any] = {
-            "event_id": f"{customer}-{at}-{code}-{channel}",
+            "event_id": f"{customer}-{at}-{code}-{channel}{of_message}",
             "brand": texts.brand,
             "customer_id": natural_id(customer),
             "event_type": kind.value,

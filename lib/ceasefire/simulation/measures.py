@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ceasefire.arrow import BoolArray
 from ceasefire.config.simulation import Simulation
 from ceasefire.config.units import MICROS_PER_MINOR
 from ceasefire.simulation.world import Sends, Truth
@@ -19,16 +20,16 @@ class Figures:
     Attributes:
         sends: messages that reached somebody.
         withheld: messages that were decided and stopped at the last check.
-        over_exposed: customer-days at whose end more messages than are good for anybody had come within some days.
-        doubled: customer-days with more than one message.
+        over_exposed: customer-days at whose end more marketing than is good for anybody had come within some days.
+        doubled: customer-days with more than one message of marketing.
         broken_known: messages that had become wrong, and whose cause had arrived before they went.
         broken: messages that had become wrong.
-        negative: messages that by themselves made a purchase less likely.
+        negative: messages of marketing that by themselves made a purchase less likely.
         left: customers who unsubscribed from a channel.
         conversions: purchases.
         profit: margin of what was bought and kept, less the costs of all sends; minor units.
         expected: margin that the messages add on average over all that chance could do, less their costs; minor units.
-        over_capacity: sends beyond a day's capacity of their channel.
+        over_capacity: sends of marketing beyond a day's capacity of their channel.
     """
 
     sends: int
@@ -54,6 +55,7 @@ class Days:
         parameters: Simulation,
         cost_micros: Sequence[int],
         per_window: Mapping[str, int] | None,
+        is_marketing: BoolArray,
     ) -> None:
         """Nothing has happened yet.
 
@@ -62,7 +64,9 @@ class Days:
             parameters: of the world.
             cost_micros: of a send on each channel, millionths of a minor unit.
             per_window: a day's capacity of each channel, in their order; None: there is none.
+            is_marketing: (campaigns,) which are; the others ask neither for exposure nor for these capacities.
         """
+        self._is_marketing = is_marketing
         self._parameters = parameters
         self._cost = np.array(cost_micros, np.float64) / MICROS_PER_MINOR
         self._limits = None if per_window is None else np.array(list(per_window.values()), np.int64)
@@ -74,15 +78,17 @@ class Days:
 
     def add(self, decided: Sends, sends: Sends, truth: Truth) -> None:
         """One more day: what was decided, what went, and what came of it."""
-        self._counts.append(np.bincount(sends.customer, minlength=self._customers))
-        by_channel = np.bincount(decided.channel, minlength=len(self._cost))
+        is_marketing = self._is_marketing[sends.campaign]
+        self._counts.append(np.bincount(sends.customer[is_marketing], minlength=self._customers))
+        drawing = decided.channel[self._is_marketing[decided.campaign]]
+        by_channel = np.bincount(drawing, minlength=len(self._cost))
         over = 0 if self._limits is None else int(np.maximum(by_channel - self._limits, 0).sum())
         for name, number in (
             ("sends", len(sends)),
             ("withheld", len(decided) - len(sends)),
             ("broken_known", truth.broken_known.sum()),
             ("broken", truth.broken.sum()),
-            ("negative", (truth.effect < 0).sum()),
+            ("negative", (is_marketing & (truth.effect < 0)).sum()),
             ("left", truth.left),
             ("conversions", truth.bought.sum()),
             ("over_capacity", over),

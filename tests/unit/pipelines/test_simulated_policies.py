@@ -11,13 +11,22 @@ import pyarrow as pa
 from ceasefire.config.units import instant_of
 from ceasefire.ids import hash64
 from ceasefire.pipelines.simulated.comparison import Comparison, Plan, interval
-from ceasefire.pipelines.simulated.days import Setting, capacities, null_world, play, setting
-from ceasefire.pipelines.simulated.decisions import Desk, may_go
+from ceasefire.pipelines.simulated.days import (
+    Setting,
+    beginning,
+    capacities,
+    days,
+    figures_of,
+    null_world,
+    play,
+    setting,
+)
+from ceasefire.pipelines.simulated.decisions import Desk, in_turns, may_go, with_capacities
 from ceasefire.pipelines.simulated.policies import BASELINES, Played
 from ceasefire.simulation.journal import Journal, events, joined, product_hashes
 from ceasefire.simulation.measures import Figures
-from ceasefire.simulation.world import Sends
-from ceasefire.vocabulary import EventType
+from ceasefire.simulation.world import Sends, no_sends
+from ceasefire.vocabulary import EventType, MessageClass
 from unit.simulation.small_world import BRAND_FOLDER, WORLD_FILE, brand_at_work, parameters
 
 SHARE = 0.12
@@ -136,6 +145,55 @@ def test_the_last_check_stops_what_has_become_wrong_and_nothing_else() -> None:
     assert goes(due("loyalty"), news(EventType.UNSUBSCRIBED, 3, channel=1))
     assert not goes(due("loyalty"), news(EventType.CONSENT_CHANGED, 3, channel=0, flag=0))
     assert goes(due("loyalty"), news(EventType.CONSENT_CHANGED, 3, channel=0, flag=1))
+
+
+def test_the_last_check_lets_a_transactional_message_through_to_who_wants_no_marketing() -> None:
+    told = [
+        one.model_copy(update={"class_": MessageClass.TRANSACTIONAL}) if one.id == "loyalty" else one
+        for one in BRAND.campaigns
+    ]
+    brand = replace(BRAND, campaigns=tuple(told))
+
+    for no in (news(EventType.UNSUBSCRIBED, 3, channel=0), news(EventType.CONSENT_CHANGED, 3, channel=0, flag=0)):
+        assert may_go(brand, due("loyalty"), CLOSE, READY, no).all()
+        assert not may_go(BRAND, due("loyalty"), CLOSE, READY, no).any()
+    bounced = news(EventType.SEND_BOUNCED, 3, channel=0)
+    assert not may_go(brand, due("loyalty"), CLOSE, READY, bounced).any()
+
+
+def test_messages_of_one_day_are_judged_in_the_order_in_which_they_come_to_a_customer() -> None:
+    # given ann with three messages, two of them at one instant, and bob with one
+    ann, bob = 7, 3
+    customer, slot = np.array([ann, bob, ann, ann]), np.array([9, 8, 8, 9])
+    zeros = np.zeros(4, np.int64)
+    sends = Sends(customer, np.arange(4), zeros, slot, zeros, zeros)
+
+    turns = [one.campaign.tolist() for one in in_turns(sends)]
+
+    assert turns == [[1, 2], [0], [3]]
+    assert in_turns(no_sends()) == []
+
+
+def test_a_transactional_campaign_is_sent_beside_marketing_and_counts_for_no_pressure() -> None:
+    # given the world's loyalty programme as a notice that everybody in it gets
+    at_work = brand_at_work()
+    told = [
+        one.model_copy(update={"class_": MessageClass.TRANSACTIONAL, "prior_uplift": -1.0})
+        if one.id == "loyalty"
+        else one
+        for one in at_work.brand.campaigns
+    ]
+    with_notice = replace(at_work, brand=replace(at_work.brand, campaigns=tuple(told)))
+
+    there = beginning(parameters(), with_notice, 1, 300)
+    played = list(days(there, Played.GREEDY, with_capacities(with_notice.brand, capacities(parameters(), 300, SHARE))))
+    found = figures_of(there, played, capacities(parameters(), 300, SHARE))
+
+    notices = CAMPAIGNS.index("loyalty")
+    customers_of = [(day.sent.customer[day.sent.campaign == notices], day.sent.customer) for day in played]
+    assert sum(len(told) for told, _ in customers_of) > 0
+    assert any(len(np.unique(everybody)) < len(everybody) for _, everybody in customers_of)
+    assert (found.doubled, found.over_capacity, found.broken_known) == (0, 0, 0)
 
 
 def test_the_last_check_knows_neither_what_comes_later_nor_what_has_not_arrived() -> None:

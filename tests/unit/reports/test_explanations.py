@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from ceasefire.reports.explanation import WORDS, Explanation, Membership, Mover, explanation_lines, money, winner_first
+from ceasefire.reports.explanation import (
+    WORDS,
+    Explanation,
+    Membership,
+    Mover,
+    TransactionalDecision,
+    explanation_lines,
+    money,
+    winner_first,
+)
 from ceasefire.vocabulary import LossReason, WithheldReason
 
 CLOSE, SLOT = datetime(2026, 3, 2, 6, tzinfo=UTC), datetime(2026, 3, 2, 18, tzinfo=UTC)
@@ -107,6 +116,39 @@ def test_a_send_reads_like_an_answer_to_why() -> None:
         "  configuration: 0aa0d6",
         "  program: 0.1.0",
     ]
+
+
+def test_transactional_messages_of_the_window_are_told_apart_from_what_won() -> None:
+    # given a refund notice that went, whose push lost to its mail, and a shipping notice without consent
+    refund = SEND | {
+        "treatment": SEND["treatment"] | {"campaign_id": "refund", "variant_id": "plain", "template": "t-1"},
+        "candidates": [
+            candidate("refund", None, -1),
+            candidate("refund", LossReason.LOST_TO_BETTER, 0, channel="push"),
+        ],
+    }
+    shipping = SILENCE | {
+        "reason_code": "no_consent",
+        "candidates": [candidate("shipping", LossReason.NO_CONSENT)],
+    }
+    apart = (
+        TransactionalDecision(refund, "withheld", "no_address"),
+        TransactionalDecision(shipping, "", ""),
+    )
+
+    lines = told(SILENCE, fate="", transactional=apart).splitlines()
+
+    start = lines.index("Transactional messages of this window, which compete with no other (2)")
+    assert lines[2].startswith("Silence: ")
+    assert lines[start : start + 5] == [
+        "Transactional messages of this window, which compete with no other (2)",
+        "  refund by email at Mon 18:00 (content plain, template t-1); since then: withheld: "
+        f"{WORDS[WithheldReason.NO_ADDRESS]} (no_address)",
+        "      not by push: another message won (lost_to_better)",
+        f"  shipping: not sent, {WORDS[LossReason.NO_CONSENT]} (no_consent)",
+        "",
+    ]
+    assert json.loads(json.dumps(explanation(SEND, transactional=apart).as_data(), default=str))["transactional"]
 
 
 def test_the_winner_comes_first_and_the_losers_by_how_far_they_got() -> None:

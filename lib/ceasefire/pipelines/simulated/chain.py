@@ -29,15 +29,17 @@ from ceasefire.pipelines.streams import Follower
 from ceasefire.pipelines.windows import epoch_minutes
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.simulation.journal import Journal, joined
-from ceasefire.simulation.world import Sends, State, no_sends
+from ceasefire.simulation.world import NEVER, Sends, State, no_sends
 from ceasefire.storage.lake import append_once, create_tables, read_table
 from ceasefire.tables import ALL_TABLES, CLOCK_TICKS, DECISIONS, SEND_QUEUE
-from ceasefire.vocabulary import Policy
+from ceasefire.vocabulary import WINDOW_LANE, MessageClass, Policy, transactional_lane
 
-_KEY = ("customer", "at", "kind", "channel")
+_KEY = ("customer", "at", "kind", "channel", "campaign")
 """What tells one event of a world from all others."""
 
 
+_IN_ORDER = [("customer_id", "ascending"), ("lane", "ascending")]
+_NAMED_BY = ["customer_id", "lane", "decision_id"]
 _OF_THE_RUN = ["run_id", "through_batch"]
 """What rows of the ledger say of the run that wrote them."""
 
@@ -47,7 +49,7 @@ class ChainDay:
     """One day as a ledger and its queues tell it.
 
     Attributes:
-        decisions: the ledger's rows of its window, in the order of customers, without what names the run.
+        decisions: the ledger's rows of its window, by customer and lane, without what names the run.
         sent: send_id of every message in the queues.
     """
 
@@ -91,15 +93,25 @@ def as_told_by_kernels(here: Setting, day: Day) -> ChainDay:
     window = day.window
     rows = decision_rows(window, settle_window(window, Policy.GREEDY), "", 0)
     ids = here.ledger.customer_ids.to_pylist()
-    of_customer = dict(zip(rows["customer_id"].to_pylist(), rows["decision_id"].to_pylist(), strict=True))
-    told = zip(day.sent.customer.tolist(), day.sent.channel.tolist(), day.sent.slot_at.tolist(), strict=True)
-    sent = frozenset(send_id(of_customer[ids[who]], window.channels[channel], slot) for who, channel, slot in told)
-    return ChainDay(rows.drop_columns(_OF_THE_RUN), sent)
+    of_lane = {(row["customer_id"], row["lane"]): row["decision_id"] for row in rows.select(_NAMED_BY).to_pylist()}
+    lanes = [
+        transactional_lane(campaign.id) if campaign.class_ is MessageClass.TRANSACTIONAL else WINDOW_LANE
+        for campaign in window.brand.campaigns
+    ]
+    facts = ("customer", "campaign", "channel", "slot_at")
+    told = zip(*(getattr(day.sent, name).tolist() for name in facts), strict=True)
+    sent = frozenset(
+        send_id(of_lane[ids[who], lanes[campaign]], window.channels[channel], slot)
+        for who, campaign, channel, slot in told
+    )
+    return ChainDay(rows.sort_by(_IN_ORDER).drop_columns(_OF_THE_RUN), sent)
 
 
 def unequal_decisions(one: ChainDay, other: ChainDay) -> int:
-    """How many customers are decided otherwise, or for other reasons, or sent something else."""
-    mine, theirs = ({row["customer_id"]: row for row in day.decisions.to_pylist()} for day in (one, other))
+    """How many lanes of customers are decided otherwise, or for other reasons, or sent something else."""
+    mine, theirs = (
+        {(row["customer_id"], row["lane"]): row for row in day.decisions.to_pylist()} for day in (one, other)
+    )
     unequal = [name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)]
     return len(unequal) + len(one.sent ^ other.sent)
 
@@ -117,13 +129,15 @@ def _day(
     followers["features"].drain()
     followers["decide"].drain()
     decisions = read_table(lake, DECISIONS).where(F.col("window_end") == F.lit(close)).toArrow()
-    decisions = decisions.sort_by("customer_id").combine_chunks()
+    decisions = decisions.sort_by(_IN_ORDER).combine_chunks()
     decided, send_ids = _sends(here, decisions)
     before = mail.waiting
     coming, _ = world.day(state.first(len(world.people)), number, no_sends())
     mail.waiting = joined([before, coming])
     slot_of_customer = np.full(len(world.people), np.iinfo(np.int64).max)
-    slot_of_customer[decided.customer] = decided.slot_at
+    slot_of_customer[decided.customer] = NEVER
+    # A transactional message can come beside another one; what lies between their slots must be known to the second.
+    np.maximum.at(slot_of_customer, decided.customer, decided.slot_at)
     for place, slot in enumerate(np.unique(decided.slot_at).tolist()):
         # What follows a message depends on it, and is written when it is known.
         mail.write((mail.waiting.arrived <= slot) & (slot_of_customer[mail.waiting.customer] >= slot))
@@ -132,7 +146,9 @@ def _day(
         followers["release"].drain()
     queue = read_table(lake, SEND_QUEUE).select("send_id").toArrow()["send_id"]
     went = pc.is_in(pa.array(send_ids, pa.string()), value_set=queue.combine_chunks()).to_numpy(zero_copy_only=False)
-    sent = Sends(*(getattr(decided, name)[went] for name in Sends.__dataclass_fields__))
+    # As the kernels have it, the last that comes to a customer on a day is the one that is reacted to.
+    by_slot = np.flatnonzero(went)[np.argsort(decided.slot_at[went], kind="stable")]
+    sent = Sends(*(getattr(decided, name)[by_slot] for name in Sends.__dataclass_fields__))
     journal, _ = world.day(state, number, sent)
     written = coming.take(~_among(coming, mail.waiting))
     # Of the day as it turned out, what is not written yet; of the day as it would have been, nothing more.

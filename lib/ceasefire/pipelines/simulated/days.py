@@ -16,15 +16,17 @@ from ceasefire.config.simulation import Simulation
 from ceasefire.config.units import instant_micros, instant_of
 from ceasefire.errors import UsageError
 from ceasefire.ids import customer_id
-from ceasefire.pipelines.settlement import Window
+from ceasefire.pipelines.settlement import Window, transactional_campaigns
 from ceasefire.pipelines.simulated.burn_in import BurnIn
 from ceasefire.pipelines.simulated.decisions import (
     Desk,
     Ledger,
     empty_ledger,
+    in_turns,
     may_go,
     sends_of,
     taken,
+    together,
     with_capacities,
     without_models,
 )
@@ -220,7 +222,8 @@ def figures_of(here: Setting, played: Iterable[Day], per_window: Mapping[str, in
     """
     settings = here.at_work.brand.settings
     costs = [settings.cost_micros(name) for name in settings.channels]
-    total = Days(len(here.world.people), here.parameters, costs, per_window)
+    is_marketing = ~transactional_campaigns(here.at_work.brand)
+    total = Days(len(here.world.people), here.parameters, costs, per_window, is_marketing)
     for day in played:
         total.add(day.decided, day.sent, day.truth)
     return total.figures()
@@ -249,11 +252,13 @@ def days(here: Setting, how: Played, brand: Brand) -> Iterator[Day]:
             window, customers = desk.window(close, desk.features(close, known), ledger)
             decided = sends_of(window, chosen(world, state, window, customers, how, number), customers)
         sent = decided
-        if how not in BASELINES and len(decided):
-            # What happens whatever is sent: a message can change nothing before it arrives.
-            coming, _ = world.day(state.first(count), number, no_sends())
-            news = joined([known.under_way, coming])
-            sent = taken(decided, may_go(brand, decided, begin, desk.ready_at(close), news))
+        if how not in BASELINES:
+            sent = no_sends()
+            for turn in in_turns(decided):
+                # What happens up to their slots: a message can change nothing before it arrives.
+                coming, _ = world.day(state.first(count), number, sent)
+                news = joined([known.under_way, coming])
+                sent = together(sent, taken(turn, may_go(brand, turn, begin, desk.ready_at(close), news)))
         ledger.add(sent)
         journal, truth = world.day(state, number, sent)
         known.happened(journal)

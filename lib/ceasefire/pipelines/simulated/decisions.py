@@ -18,7 +18,7 @@ from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, HELD_BACK, Deci
 from ceasefire.pipelines.features import features_of_batch
 from ceasefire.pipelines.models import NO_CHAMPION
 from ceasefire.pipelines.programs import Programs
-from ceasefire.pipelines.settlement import Window, window_of
+from ceasefire.pipelines.settlement import Window, transactional_campaigns, window_of
 from ceasefire.pipelines.simulated.history import Knowledge
 from ceasefire.scoring.chosen_uplifts import ModelInUse
 from ceasefire.simulation.journal import Journal, order_hashes, product_hashes
@@ -26,8 +26,8 @@ from ceasefire.simulation.world import Sends, no_sends
 from ceasefire.vocabulary import EventType
 
 _INSTANT = pa.timestamp("us", tz="UTC")
-FORBIDDING = (EventType.UNSUBSCRIBED, EventType.COMPLAINED, EventType.SEND_BOUNCED)
-"""Of the events that forbid a send whatever it is about, those that happen in the simulated world."""
+SAYING_NO = (EventType.UNSUBSCRIBED, EventType.COMPLAINED)
+"""Of the events that forbid marketing whatever it is about, those that happen in the simulated world."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,19 @@ def taken(sends: Sends, positions: IntArray | BoolArray) -> Sends:
     return Sends(*(getattr(sends, name)[positions] for name in Sends.__dataclass_fields__))
 
 
+def in_turns(sends: Sends) -> list[Sends]:
+    """The sends of a day in turns: the first slot of each customer, then the second, and so on.
+
+    Only transactional messages come beside another one, so one turn is the rule. Of each turn the sends are in the
+    order in which they are given.
+    """
+    by_slot = np.lexsort((sends.slot_at, sends.customer))
+    customer = sends.customer[by_slot]
+    turn = np.empty(len(sends), np.int64)
+    turn[by_slot] = np.arange(len(sends)) - np.searchsorted(customer, customer)
+    return [taken(sends, turn == number) for number in range(int(turn.max(initial=-1)) + 1)]
+
+
 def sends_of(window: Window, chosen: IntArray, customers: IntArray) -> Sends:
     """Candidates of a window as sends."""
     about = {}
@@ -169,9 +182,12 @@ def may_go(brand: Brand, sends: Sends, close: int, ready_at: int, events: Journa
     in_time = (news.at[event] <= sends.slot_at[send]) & (news.arrived[event] <= sends.slot_at[send])
     send, event = send[in_time], event[in_time]
     kind = news.kind[event]
-    forbids = np.isin(kind, [one.code for one in FORBIDDING]) & (news.channel[event] == sends.channel[send])
-    withdrawn = (kind == EventType.CONSENT_CHANGED.code) & (news.flag[event] == 0)
-    forbids |= withdrawn & (news.channel[event] == sends.channel[send])
+    # In this world customers speak of marketing alone when they say no.
+    says_no = np.isin(kind, [one.code for one in SAYING_NO])
+    says_no |= (kind == EventType.CONSENT_CHANGED.code) & (news.flag[event] == 0)
+    forbids = says_no & ~transactional_campaigns(brand)[sends.campaign[send]]
+    forbids |= kind == EventType.SEND_BOUNCED.code
+    forbids &= news.channel[event] == sends.channel[send]
     product = np.where(news.product >= 0, product_hashes()[np.maximum(news.product, 0)], 0)
     hashes = order_hashes(np.where(product == 0, news.order, -1))
     same = product[event] == sends.about_product[send]
@@ -186,7 +202,7 @@ def may_go(brand: Brand, sends: Sends, close: int, ready_at: int, events: Journa
 
 
 def with_capacities(brand: Brand, per_window: Mapping[str, int] | None) -> Brand:
-    """The brand with these capacities of its channels; None: without any."""
+    """The brand with these capacities of its channels for marketing; None: without any."""
     channels = {
         name: one.model_copy(update={"capacity": None if per_window is None else Capacity(per_window=per_window[name])})
         for name, one in brand.settings.channels.items()

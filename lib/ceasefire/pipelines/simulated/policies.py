@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from ceasefire.arbitration.gates import REASON_CODES
+from ceasefire.arbitration.lanes import capacities_drawn_on
 from ceasefire.arbitration.policies import UNLIMITED, settle
 from ceasefire.arrow import BoolArray, IntArray
 from ceasefire.config.brand import BrandSettings
@@ -65,10 +66,12 @@ def _every_journey(window: Window, customers: IntArray, draws: Draws, day: int) 
     competing[_closed_to_journeys(window)] = REASON_CODES[LossReason.NOT_IN_AUDIENCE]
     lot = draws.uniform("journey", customers[owner], day, campaign)
     order = np.lexsort((window.numbers("channel_position"), lot))
-    limits = [window.brand.settings.channels[name].capacity for name in window.channels]
+    channels = [window.brand.settings.channels[name] for name in window.channels]
+    limits = [one.capacity for one in channels] + [one.transactional_capacity for one in channels]
     room = np.array([UNLIMITED if one is None else one.per_window for one in limits], np.int64)
     pairs = owner * len(campaigns) + campaign
-    settled = settle(order, pairs, competing, channel[None, :], room, len(window.customer_ids) * len(campaigns))
+    of_channel = capacities_drawn_on(channel, campaign, window.is_transactional, len(channels))[:1]
+    settled = settle(order, pairs, competing, of_channel, room, len(window.customer_ids) * len(campaigns))
     return settled.winner[settled.winner >= 0]
 
 
@@ -80,7 +83,8 @@ def _with_truth(world: World, state: State, window: Window, customers: IntArray)
     value = candidate_values(added, np.rint(worth).astype(np.int64), window.numbers("cost_micros"))
     reason = window.numbers("gate_reason").astype(np.int8)
     worthless = REASON_CODES[LossReason.VALUE_NOT_POSITIVE]
-    is_open = (reason < 0) | (reason == worthless)
+    # A transactional message need not be worth anything.
+    is_open = ((reason < 0) | (reason == worthless)) & ~window.is_transactional
     reason = np.where(is_open, np.where(value > 0, -1, worthless), reason).astype(np.int8)
     columns = {**window.columns, "value_micros": pa.array(value), "gate_reason": pa.array(reason)}
     return replace(window, columns=columns)
