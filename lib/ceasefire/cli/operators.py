@@ -38,15 +38,18 @@ Subject = Annotated[
 
 
 def pause(subject: Subject, conf: Conf, root: Root, note: Note = None, as_json: Json = False) -> None:
-    """Hold all sends of a campaign, of a channel, or all, at once. Example: ceasefire pause birthday …
+    """Hold all sends of a campaign, of a channel, or all, at once; they go after `resume` if they have not expired.
 
-    They wait, and go after `ceasefire resume` unless they have expired by then. Transactional messages wait too.
+    Transactional messages wait too. Example: ceasefire pause birthday --conf conf/brands/showcase --root lake
     """
     _pause_or_resume(OperatorAction.PAUSE, subject, conf, root, note, as_json)
 
 
 def resume(subject: Subject, conf: Conf, root: Root, note: Note = None, as_json: Json = False) -> None:
-    """Let go what was paused; each pause is ended by its own name. Example: ceasefire resume birthday …"""
+    """Let go what was paused; each pause is ended by its own name.
+
+    Example: ceasefire resume birthday --conf conf/brands/showcase --root lake
+    """
     _pause_or_resume(OperatorAction.RESUME, subject, conf, root, note, as_json)
 
 
