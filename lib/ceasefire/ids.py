@@ -49,6 +49,11 @@ def send_id(decision: str, channel: str, slot_micros: int) -> str:
     return _plain_hash(f"{decision}|{channel}|{slot_micros}")
 
 
+def action_id(action: str, subject: str, acted_micros: int) -> str:
+    """hash(action, subject, instant): what an operator's action is known by."""
+    return _plain_hash(f"{action}|{subject}|{acted_micros}")
+
+
 def _keyed_hash(key: bytes, domain: bytes, message: bytes) -> str:
     begun_inner, begun_outer = _begun(key, domain)
     inner, outer = begun_inner.copy(), begun_outer.copy()

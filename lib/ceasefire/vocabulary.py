@@ -177,7 +177,19 @@ class OperatorAction(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     RESOLVE_HOLD = "resolve_hold"
+    REVOKE = "revoke"
     ERASE = "erase"
+
+
+class RevokedReason(StrEnum):
+    """Why a queued send was called back."""
+
+    CALLED_BACK = "called_back"
+    ERASED = "erased"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+    UNSUBSCRIBED = "unsubscribed"
+    COMPLAINED = "complained"
+    BOUNCED = "bounced"
 
 
 EVERY = "*"

@@ -16,10 +16,12 @@ from ceasefire.cli.demo import BRAND as REAL_BRAND
 from ceasefire.cli.demo import WINDOWS as REAL_WINDOWS
 from ceasefire.cli.demo import play_demo
 from ceasefire.cli.models import model_app
-from ceasefire.cli.options import Conf, Events, Json, NewEpoch, Root
+from ceasefire.cli.operators import erase, holds, pause, resume, revoke
+from ceasefire.cli.options import Conf, Customer, Events, Json, NewEpoch, Root
 from ceasefire.cli.output import (
     complain,
     held_lines,
+    hold_lines,
     progress,
     refusal_lines,
     results,
@@ -41,6 +43,7 @@ from ceasefire.demo.invented_customers import BRAND as INVENTED_BRAND
 from ceasefire.errors import INTERRUPTED, CeasefireError, CheckFailedError, EnvironmentMissingError, UsageError
 from ceasefire.ids import customer_id
 from ceasefire.pipelines.explain import explain as explain_decision
+from ceasefire.pipelines.operators import count_on_hold
 from ceasefire.pipelines.quality import check_window
 from ceasefire.pipelines.run import run as run_brand
 from ceasefire.pipelines.show import show_rows
@@ -60,8 +63,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(model_app, name="model")
-
-Customer = Annotated[str, typer.Option("--customer", help="The id that the events carry.", show_default=False)]
+for command in (pause, resume, holds, revoke, erase):
+    app.command()(command)
 
 DEMO_ROOTS = {REAL_BRAND: "ceasefire-demo", INVENTED_BRAND: "ceasefire-showcase"}
 
@@ -171,6 +174,7 @@ def run(
     with progress("starting Spark") as tell, session_for(at_work, root, new_epoch) as workspace:
         ran = run_brand(workspace, events, start, end, tell, examine=True)
         rows = summaries(workspace, ran.closes)
+        on_hold = count_on_hold(workspace.lake)
     if as_json:
         say_json(rows)
     elif rows:
@@ -184,6 +188,8 @@ def run(
             f"{quarantined:,} of {sum(ran.taken_in.values()):,} rows went into quarantine; each has its reasons: "
             f"ceasefire show {QUARANTINED_EVENTS.name} --conf {conf} --root {root}"
         )
+    for line in hold_lines(on_hold, f"--conf {conf} --root {root}"):
+        complain(line)
 
 
 @app.command()
@@ -195,11 +201,14 @@ def check(conf: Conf, root: Root, as_json: Json = False) -> None:
     with progress("starting Spark"), open_workspace(conf, root) as workspace:
         window_end = newest_window(workspace.lake)
         results = check_window(workspace, window_end)
+        on_hold = count_on_hold(workspace.lake)
     if as_json:
         say_json(results)
     else:
         names = ["table_name", "expectation", "row_count", "unexpected_count"]
         say_table(f"Window of {window_end.isoformat()}", names, [[one[name] for name in names] for one in results])
+    for line in hold_lines(on_hold, f"--conf {conf} --root {root}"):
+        complain(line)
     broken = [one for one in results if one["is_critical"] and one["unexpected_count"]]
     if broken:
         raise CheckFailedError("\n".join(held_lines(results)))

@@ -86,6 +86,19 @@ def held_lines(results: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
+def hold_lines(on_hold: int, where: str) -> list[str]:
+    """A line that says how many customers are on hold, if any are, and where to look.
+
+    Args:
+        on_hold: how many customers are on hold for marketing.
+        where: the options that name the brand and its tables.
+    """
+    if not on_hold:
+        return []
+    customers = "1 customer is" if on_hold == 1 else f"{on_hold:,} customers are"
+    return [f"{customers} on hold for marketing: ceasefire holds {where}"]
+
+
 def say_records(rows: Sequence[dict[str, Any]]) -> None:
     """Rows as a table if it is narrow, else one column a line, a blank line between rows."""
     if rows and len(rows[0]) <= WIDE_TABLE_COLUMNS:

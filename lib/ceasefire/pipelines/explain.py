@@ -23,7 +23,7 @@ from ceasefire.scoring.chosen_uplifts import ModelInUse
 from ceasefire.scoring.uplift_model import UpliftModel
 from ceasefire.segments.program import with_residual
 from ceasefire.storage.lake import Lake, read_table, rows_of
-from ceasefire.tables import DECISION_RUNS, DECISIONS, EVENTS, SEND_QUEUE, WITHHELD_SENDS
+from ceasefire.tables import DECISION_RUNS, DECISIONS, EVENTS, REVOKED_SENDS, SEND_QUEUE, WITHHELD_SENDS
 from ceasefire.vocabulary import WINDOW_LANE
 
 SHOWN_MOVERS = 3
@@ -166,7 +166,11 @@ def _fate(lake: Lake, decision: dict[str, Any]) -> tuple[str, str]:
     mine = F.col("send_id") == decision["treatment"]["send_id"]
     queued = rows_of(read_table(lake, SEND_QUEUE).where(mine).select("released_at"))
     if queued:
-        return f"queued at {queued[0]['released_at'].isoformat()}", ""
+        fate = f"queued at {queued[0]['released_at'].isoformat()}"
+        revoked = rows_of(read_table(lake, REVOKED_SENDS).where(mine).select("reason", "revoked_at"))
+        if revoked:
+            return f"{fate}, called back at {revoked[0]['revoked_at'].isoformat()}", revoked[0]["reason"]
+        return fate, ""
     stopped = rows_of(read_table(lake, WITHHELD_SENDS).where(mine).select("reason", "caused_by"))
     if stopped:
         cause = f" by event {stopped[0]['caused_by']}" if stopped[0]["caused_by"] else ""

@@ -14,7 +14,7 @@ from ceasefire.errors import INTERRUPTED, CeasefireError
 from ceasefire.pipelines.clock import newest_ticks, tick
 from ceasefire.pipelines.quality import each
 from ceasefire.pipelines.stream import run_clock
-from ceasefire.pipelines.streams import Follower
+from ceasefire.pipelines.streams import Follower, Followers
 from ceasefire.pipelines.workspace import Workspace, load_brand
 from ceasefire.runtime.clock import WallClock
 from ceasefire.runtime.logs import json_lines
@@ -25,7 +25,7 @@ from ceasefire.runtime.stopping import stop_requests
 from ceasefire.storage.lake import Lake, create_tables
 from ceasefire.tables import ALL_TABLES
 
-Start = Callable[[Workspace, JobSettings], Follower]
+Start = Callable[[Workspace, JobSettings], Follower | Followers]
 Work = Callable[[Workspace, JobSettings], None]
 
 

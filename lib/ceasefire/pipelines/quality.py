@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from ceasefire.errors import CheckFailedError, UsageError
+from ceasefire.pipelines.operators import count_on_hold
 from ceasefire.pipelines.windows import decided_windows, epoch_minutes
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.quality.expectations import Expectation, checked_columns, expectations_of, unexpected_counts
@@ -104,7 +105,7 @@ def write_quality_page(workspace: Workspace) -> None:
     brand = workspace.brand.settings.brand
     results = rows_of(newest_results(workspace.lake))
     draft = folder / f".{PAGE}.draft"
-    draft.write_text(quality_page(brand, results), "utf-8")
+    draft.write_text(quality_page(brand, results, count_on_hold(workspace.lake)), "utf-8")
     draft.replace(folder / PAGE)
 
 

@@ -158,7 +158,7 @@ def _release(lake: Lake, verdicts: DataFrame, fates: Fates, batch_id: int) -> No
 
 
 def _mirror(workspace: Workspace) -> None:
-    write_mirror(workspace.lake, read_table(workspace.lake, SEND_QUEUE), workspace.brand.settings.channels)
+    write_mirror(workspace.lake, workspace.brand.settings.channels)
 
 
 def _fates(verdicts: DataFrame) -> Fates:

@@ -332,7 +332,7 @@ def _treatments(window: Window, winner: IntArray, ids: Sequence[str]) -> pa.Arra
         "slot_at": pa.array(slot_at),
         "expires_at": pa.array(slot_at + lasting[channel]),
         "duration": _named(campaign, [one.duration.text for one in campaigns]),
-        "time_zone": window.time_zones.take(pa.array(sent)),
+        "time_zone": window.time_zones.take(pa.array(window.owner[chosen])),
         "consent_at": window.columns["consent_at"].take(pa.array(chosen)),
         "about_product": window.columns["about_product"].take(pa.array(chosen)),
         "about_order": window.columns["about_order"].take(pa.array(chosen)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from threading import Event
 
@@ -103,6 +104,52 @@ class Follower:
             cause = cause_of(failure)
             kind = EnvironmentMissingError if isinstance(cause, EnvironmentMissingError) else CheckFailedError
             raise kind(f"{self.name} stopped: {cause}") from error
+
+
+@dataclass(frozen=True)
+class Followers:
+    """Queries that belong to one job: they are waited for together, and end together."""
+
+    followers: tuple[Follower, ...]
+
+    @property
+    def query(self) -> StreamingQuery:
+        """The first of the queries."""
+        return self.followers[0].query
+
+    def drain(self) -> None:
+        """Work off everything that is there now.
+
+        Raises:
+            As `Follower.drain`.
+        """
+        for follower in self.followers:
+            follower.drain()
+
+    def finish(self, stop: Event = NOBODY_ASKS) -> None:
+        """Wait until all have ended by themselves, or one has failed, or they are asked to end.
+
+        Raises:
+            As `Follower.drain`.
+        """
+        try:
+            while True:
+                # All are asked: the failure of none goes unheard behind another that goes on.
+                ended = [follower.has_ended(1) for follower in self.followers]
+                if all(ended):
+                    return
+                if stop.is_set():
+                    for follower in self.followers:
+                        follower.settle()
+                    return
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """End the queries; a batch under way is repeated at the next start."""
+        with ExitStack() as stack:
+            for follower in self.followers:
+                stack.callback(follower.stop)
 
 
 def start_follower(workspace: Workspace, stream: DataFrame, name: str, work: BatchFunction, once: bool) -> Follower:

@@ -26,6 +26,11 @@ _PAGE = """<!doctype html>
 </head>
 <body>
 <h1>Data quality of {{ brand }}</h1>
+{% if on_hold %}
+<p class="verdict"><span class="odd">On hold for marketing: {{ "{:,}".format(on_hold) }}
+customer{{ "" if on_hold == 1 else "s" }}.</span> Something that may be an opt-out waits for a person to look at it:
+<code>ceasefire holds</code> lists what came in, and says what to do.</p>
+{% endif %}
 {% for window in windows %}
 <h2>Window of {{ window.close }}</h2>
 <p class="verdict">
@@ -54,17 +59,18 @@ expectations do not hold; none of them is critical.
 """
 
 
-def quality_page(brand: str, results: Sequence[Mapping[str, Any]]) -> str:
+def quality_page(brand: str, results: Sequence[Mapping[str, Any]], on_hold: int = 0) -> str:
     """The page: the newest windows first, and in each what does not hold before what does.
 
     Args:
         brand: whose tables these are.
         results: rows of quality_results, one check for each window.
+        on_hold: how many customers are on hold for marketing.
     """
     by_window = sorted(results, key=lambda one: one["window_end"], reverse=True)
     windows = [_window(list(rows)) for _, rows in groupby(by_window, key=lambda one: one["window_end"])]
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_PAGE)
-    return page.render(brand=brand, windows=windows[:SHOWN_WINDOWS])
+    return page.render(brand=brand, windows=windows[:SHOWN_WINDOWS], on_hold=on_hold)
 
 
 def _window(results: list[Mapping[str, Any]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from ceasefire.config.units import MICROS_PER_MINOR, currency_exponent
-from ceasefire.vocabulary import LossReason, Outcome, UpliftSource, WithheldReason
+from ceasefire.vocabulary import LossReason, Outcome, RevokedReason, UpliftSource, WithheldReason
 
 WORDS: dict[str, str] = {
     LossReason.NOT_IN_AUDIENCE: "no campaign wants this customer",
@@ -38,6 +38,7 @@ WORDS: dict[str, str] = {
     WithheldReason.CAMPAIGN_STOPPED: "the campaign was taken out, or has ended, since the decision",
     WithheldReason.PAUSED: "the campaign or the channel was paused",
     WithheldReason.SHADOW: "release is in shadow mode: it would have gone",
+    RevokedReason.CALLED_BACK: "a person called it back",
 }
 """What each reason code means to a marketer. `no_address` is a code of both kinds, so its words must fit both."""
 

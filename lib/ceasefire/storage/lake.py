@@ -19,6 +19,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from ceasefire.errors import EnvironmentMissingError, UsageError
+from ceasefire.storage.conflicts import until_written
 from ceasefire.tables import DeltaTable, conform, misfits
 
 PARALLEL_TASKS = 4
@@ -238,11 +239,16 @@ def merge_rows(lake: Lake, table: DeltaTable, rows: DataFrame, is_newer: Column,
         is_newer: which stored rows are updated.
         values: what they get, by column.
     """
+    key, new = table.keys[0], conform(rows, table).alias("new")
+
+    def merge() -> None:
+        target = StoredTable.forPath(lake.spark, lake.path(table.name)).alias("old")
+        matched = target.merge(new, F.col(f"old.{key}") == F.col(f"new.{key}"))
+        matched.whenMatchedUpdate(condition=is_newer, set=dict(values)).whenNotMatchedInsertAll().execute()
+
     lake.observe(Write(table.name, done=False))
-    key = table.keys[0]
-    target = StoredTable.forPath(lake.spark, lake.path(table.name)).alias("old")
-    merge = target.merge(conform(rows, table).alias("new"), F.col(f"old.{key}") == F.col(f"new.{key}"))
-    merge.whenMatchedUpdate(condition=is_newer, set=dict(values)).whenNotMatchedInsertAll().execute()
+    # An erasure may delete rows of the table meanwhile.
+    until_written(merge, lake.path(table.name))
     lake.observe(Write(table.name, done=True))
 
 

@@ -24,6 +24,9 @@ GROUP_PREFIX = "ceasefire"
 SEND_ID = "send_id"
 """The header that carries the key by which a receiver knows a repeated send."""
 
+REVOKED_SEND_ID = "revoked_send_id"
+"""The header of a message that calls a send back: another one, so that nobody takes it for the send repeated."""
+
 # A broker that is there answers within a second; one that is not must be named within a minute.
 _PATIENCE = {
     "kafka.request.timeout.ms": "10000",
@@ -76,8 +79,10 @@ def follow_topic(spark: SparkSession, topic: Topic) -> DataFrame:
     )
 
 
-def published_since(spark: SparkSession, broker: Broker, names: Iterable[str], since: datetime | None) -> DataFrame:
-    """send_id of what stands in topics since an instant of the broker's clock, or of all that stands there."""
+def published_since(
+    spark: SparkSession, broker: Broker, names: Iterable[str], since: datetime | None, header: str = SEND_ID
+) -> DataFrame:
+    """send_id, taken from this header, of what stands in topics since an instant of the broker's clock, or ever."""
     reader = _connected(spark.read, broker).option("subscribe", ",".join(sorted(names)))
     # What retention takes away while it is read is older than anything that could be published twice.
     reader = reader.option("includeHeaders", "true").option("failOnDataLoss", "false")
@@ -85,7 +90,7 @@ def published_since(spark: SparkSession, broker: Broker, names: Iterable[str], s
         reader = reader.option("startingTimestamp", int(since.timestamp() * 1000))
         reader = reader.option("startingOffsetsByTimestampStrategy", "latest")
     headers = reader.load().select(F.explode("headers").alias("header"))
-    return headers.where(F.col("header.key") == SEND_ID).select(F.col("header.value").cast("string").alias(SEND_ID))
+    return headers.where(F.col("header.key") == header).select(F.col("header.value").cast("string").alias(SEND_ID))
 
 
 def publish(messages: DataFrame, broker: Broker) -> None:

@@ -20,6 +20,7 @@ from ceasefire.tables.sends import (
     OPERATOR_ACTIONS,
     QUERY_EPOCHS,
     RECONCILIATION,
+    REVOKED_SENDS,
     SEND_QUEUE,
     WITHHELD_SENDS,
 )
@@ -53,6 +54,7 @@ ALL_TABLES: tuple[DeltaTable, ...] = (
     DECISION_RUNS,
     DECISIONS,
     SEND_QUEUE,
+    REVOKED_SENDS,
     WITHHELD_SENDS,
     RECONCILIATION,
     QUALITY_RESULTS,
@@ -82,6 +84,7 @@ __all__ = [
     "QUARANTINED_EVENTS",
     "QUERY_EPOCHS",
     "RECONCILIATION",
+    "REVOKED_SENDS",
     "SEGMENT_MEMBERSHIPS",
     "SEND_QUEUE",
     "STATEMENT",

@@ -39,7 +39,7 @@ SEND_QUEUE = DeltaTable(
         column("decision_id", StringType(), "the decision that wanted it"),
         column("customer_id", StringType(), "pseudonymous customer key"),
         column("channel", StringType(), "channel"),
-        column("address", StringType(), "where it goes"),
+        column("address", StringType(), "where it goes; null since its customer was erased", True),
         column("campaign_id", StringType(), "campaign"),
         column("variant_id", StringType(), "content"),
         column("template", StringType(), "the provider's name of the content"),
@@ -58,7 +58,22 @@ SEND_QUEUE = DeltaTable(
     ),
     keys=("send_id",),
     partition_by=("channel",),
-    skip_by=("not_before_at", "released_at"),
+    skip_by=("not_before_at", "expires_at", "released_at"),
+)
+
+REVOKED_SENDS = DeltaTable(
+    name="revoked_sends",
+    grain="one queued send that was called back; its row in send_queue stays",
+    columns=(
+        column("send_id", StringType(), "of the queued send"),
+        column("customer_id", StringType(), "pseudonymous customer key"),
+        column("channel", StringType(), "channel"),
+        column("reason", StringType(), "vocabulary.RevokedReason"),
+        column("caused_by", StringType(), "event_key of the event, or action_id of the operator's action"),
+        column("revoked_at", TimestampType(), "UTC instant from which it must not go; never before its release"),
+    ),
+    keys=("send_id",),
+    skip_by=("revoked_at",),
 )
 
 WITHHELD_SENDS = DeltaTable(
@@ -98,7 +113,7 @@ OPERATOR_ACTIONS = DeltaTable(
     columns=(
         column("action_id", StringType(), "hash of action, subject and instant"),
         column("action", StringType(), "vocabulary.OperatorAction"),
-        column("subject", StringType(), "campaign/<id>, channel/<id>, all, hold/<id> or customer/<pseudonym>"),
+        column("subject", StringType(), "campaign/<id>, channel/<id>, all, hold/<id>, send/<id>, customer/<pseudonym>"),
         column("acted_at", TimestampType(), "UTC instant of the injected clock"),
         column("note", StringType(), "why, in the person's words", True),
     ),

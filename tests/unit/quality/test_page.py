@@ -68,3 +68,14 @@ def test_the_page_needs_nothing_else_and_takes_no_text_for_markup() -> None:
 
 def test_without_a_check_there_is_a_page_all_the_same() -> None:
     assert "Data quality of corner" in Words(quality_page("corner", [])).text
+
+
+def test_the_page_says_how_many_customers_are_on_hold_and_what_lists_them() -> None:
+    results = [result(MONDAY, 0)]
+
+    held, one, nobody = (Words(quality_page("corner", results, on_hold)).text for on_hold in (1_203, 1, 0))
+
+    assert "On hold for marketing: 1,203 customers." in held
+    assert "ceasefire holds" in held
+    assert "On hold for marketing: 1 customer." in one
+    assert "On hold" not in nobody

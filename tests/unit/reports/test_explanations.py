@@ -16,7 +16,7 @@ from ceasefire.reports.explanation import (
     money,
     winner_first,
 )
-from ceasefire.vocabulary import LossReason, WithheldReason
+from ceasefire.vocabulary import LossReason, RevokedReason, WithheldReason
 
 CLOSE, SLOT = datetime(2026, 3, 2, 6, tzinfo=UTC), datetime(2026, 3, 2, 18, tzinfo=UTC)
 CENT = 1_000_000
@@ -175,7 +175,7 @@ def test_each_loser_is_told_with_words_and_code() -> None:
     assert text.count("WINS") == 1
 
 
-@pytest.mark.parametrize("code", [*LossReason, *WithheldReason])
+@pytest.mark.parametrize("code", [*LossReason, *WithheldReason, *RevokedReason])
 def test_every_reason_has_words_of_its_own(code: str) -> None:
     assert WORDS[code]
     assert [other for other, words in WORDS.items() if words == WORDS[code]] == [code]

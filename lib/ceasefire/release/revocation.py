@@ -1,0 +1,90 @@
+"""Sends that are called back after they were queued."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from ceasefire.tables import REVOKED_SENDS
+from ceasefire.vocabulary import EVERY, EventType, RevokedReason
+
+REASONS: Mapping[EventType, RevokedReason] = {
+    EventType.UNSUBSCRIBED: RevokedReason.UNSUBSCRIBED,
+    EventType.COMPLAINED: RevokedReason.COMPLAINED,
+    EventType.SEND_BOUNCED: RevokedReason.BOUNCED,
+    EventType.ERASURE_REQUESTED: RevokedReason.ERASED,
+}
+"""Why a refusal calls a send back, by the type of its event; of all others the reason is a withdrawn consent."""
+
+
+def keep_recallable(queue: DataFrame, revoked: DataFrame, now: datetime) -> DataFrame:
+    """Keep the queued sends that may still go: not expired, and not called back before.
+
+    Args:
+        queue: rows of send_queue.
+        revoked: rows of revoked_sends.
+        now: the present instant.
+    """
+    can_go = queue.where(F.col("expires_at") >= F.lit(now))
+    return can_go.join(revoked.select("send_id"), on="send_id", how="left_anti").select(*queue.columns)
+
+
+def to_revoke(recallable: DataFrame, refusals: DataFrame, now: datetime) -> DataFrame:
+    """Return the queued sends that a refusal forbids, with that refusal: rows of revoked_sends, one for each send.
+
+    The gate has looked at every refusal that was known to it, so what is found here became known since.
+
+    Args:
+        recallable: `keep_recallable`.
+        refusals: rows of contact_refusals that stand: no later yes lifts them.
+        now: the present instant.
+
+    Returns:
+        Of several refusals the earliest counts; ties break on event_key.
+    """
+    about = refusals.select(
+        F.col("customer_id"),
+        F.col("event_key"),
+        F.col("event_type"),
+        F.col("purpose"),
+        F.col("channel").alias("refused_channel"),
+        F.col("topic"),
+        F.col("said_at"),
+    )
+    forbidden = recallable.join(about, on="customer_id", how="inner").where(forbids_queued_send())
+    earliest = F.min_by(F.struct("event_type", "event_key"), F.struct("said_at", "event_key"))
+    causes = forbidden.groupBy("send_id", "customer_id", "channel", "released_at").agg(earliest.alias("cause"))
+    return as_revocations(causes, _reason_of(F.col("cause.event_type")), F.col("cause.event_key"), now)
+
+
+def forbids_queued_send() -> Column:
+    """A refusal covers the send it is joined to: its purpose, its channel, and all messages or this campaign's."""
+    same_purpose = (F.col("purpose") == EVERY) | (F.col("purpose") == F.col("class"))
+    same_channel = (F.col("refused_channel") == EVERY) | (F.col("refused_channel") == F.col("channel"))
+    about_it = F.col("topic").isNull() | (F.col("topic") == F.concat(F.lit("campaign/"), F.col("campaign_id")))
+    return F.coalesce(same_purpose & same_channel & about_it, F.lit(False))
+
+
+def as_revocations(sends: DataFrame, reason: Column, caused_by: Column, now: datetime) -> DataFrame:
+    """Return a row of revoked_sends for each of these sends.
+
+    Args:
+        sends: send_id, customer_id, channel and released_at, one row for each send.
+        reason: vocabulary.RevokedReason.
+        caused_by: the event's key or the action's id.
+        now: the present instant; a replay may have released a send ahead of it, which is called back at its release.
+    """
+    facts = {
+        "reason": reason,
+        "caused_by": caused_by,
+        "revoked_at": F.greatest(F.lit(now), F.col("released_at")),
+    }
+    return sends.withColumns(facts).select(*(column.name for column in REVOKED_SENDS.columns))
+
+
+def _reason_of(event_type: Column) -> Column:
+    reasons = (F.when(event_type == kind.value, F.lit(reason.value)) for kind, reason in REASONS.items())
+    return F.coalesce(*reasons, F.lit(RevokedReason.CONSENT_WITHDRAWN.value))
