@@ -193,3 +193,11 @@ ADDRESS_PRESENT = "set"
 def consent_entry(purpose: str, channel: str) -> str:
     """The entry of a customer's profile that holds a consent."""
     return f"consent/{purpose}/{channel}"
+
+
+class AddressFault(StrEnum):
+    """Why a text is no address."""
+
+    BLANK = "blank"
+    PLACEHOLDER = "placeholder"
+    MALFORMED = "malformed"
