@@ -240,6 +240,13 @@ def _phone(text: str, rules: AddressRules) -> str | AddressFault:
         return AddressFault.MALFORMED
     if _is_one_digit_repeated(number):
         return AddressFault.PLACEHOLDER
+    e164 = _as_e164(number)
+    # Zeros that no country dials are read as one thing here and as another there.
+    is_stable = _plain_phone(e164) is not None or _as_e164(phonenumbers.parse(e164)) == e164
+    return e164 if is_stable else AddressFault.MALFORMED
+
+
+def _as_e164(number: PhoneNumber) -> str:
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)
 
 
