@@ -23,6 +23,11 @@ def event_key(key: bytes, event_id: str) -> str:
     return _keyed_hash(key, b"event|", event_id.encode())
 
 
+def address_key(key: bytes, kind: str, normalised: str) -> str:
+    """What an address is known by in our tables: who shares a mailbox can be told without the address."""
+    return _keyed_hash(key, b"address|", f"{kind}|{normalised}".encode())
+
+
 def payload_hash(key: bytes, canonical_payload: bytes) -> str:
     """Tells a repeated event from another one under the same id; keyed, since payloads hold personal values."""
     return _keyed_hash(key, b"payload|", canonical_payload)

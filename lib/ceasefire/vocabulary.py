@@ -226,3 +226,11 @@ WINDOW_LANE = "window"
 def transactional_lane(campaign_id: str) -> str:
     """The lane in which a transactional campaign is settled by itself, for each customer whom it wants."""
     return f"{MessageClass.TRANSACTIONAL}/{campaign_id}"
+
+
+class AddressFault(StrEnum):
+    """Why a text is no address."""
+
+    BLANK = "blank"
+    PLACEHOLDER = "placeholder"
+    MALFORMED = "malformed"

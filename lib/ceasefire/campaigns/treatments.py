@@ -36,7 +36,7 @@ class Treatments:
 def audience_mask(
     audience: Audience, segment_rows: Mapping[str, BoolArray], list_rows: Mapping[str, BoolArray]
 ) -> BoolArray:
-    """Which of n customers a campaign wants: in any of, in all of, in none of, and on the list, as far as given.
+    """Which of n customers a campaign wants: in any of, in all of, in none of, on and not on a list, as far as given.
 
     Shapes:
         segment_rows  (n,) for each segment's id, the built-in one included: who is in it
@@ -49,6 +49,8 @@ def audience_mask(
         parts.append(np.logical_or.reduce([segment_rows[segment] for segment in audience.any]))
     if audience.list is not None:
         parts.append(list_rows[audience.list])
+    if audience.not_list is not None:
+        parts.append(~list_rows[audience.not_list])
     wanted: BoolArray = np.logical_and.reduce(parts)
     return wanted
 

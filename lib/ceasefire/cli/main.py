@@ -39,6 +39,7 @@ from ceasefire.config.schemas import NAMES as SCHEMAS
 from ceasefire.config.schemas import schema_of
 from ceasefire.config.shipped import shipped_conf
 from ceasefire.config.simulation import SIMULATION_FILE
+from ceasefire.config.suppressions import read_suppressions
 from ceasefire.demo.invented_customers import BRAND as INVENTED_BRAND
 from ceasefire.errors import INTERRUPTED, CeasefireError, CheckFailedError, EnvironmentMissingError, UsageError
 from ceasefire.ids import customer_id
@@ -125,7 +126,9 @@ def demo(
 @app.command()
 def validate(conf: Conf, as_json: Json = False) -> None:
     """Check a brand folder and say all that is wrong. Example: ceasefire validate --conf conf/brands/showcase"""
-    brand = load_brand(conf, os.environ).brand
+    at_work = load_brand(conf, os.environ)
+    brand = at_work.brand
+    read_suppressions(conf, at_work.key, brand.settings.address_rules)
     counts = {"features": len(brand.features), "segments": len(brand.segments), "campaigns": len(brand.campaigns)}
     if as_json:
         say_json({"brand": brand.settings.brand, **counts, "bundle": brand.bundle.hash})

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from ceasefire.config.parsing import CURRENCY, CUSTOMER_KEY, IDENTIFIER, LOCALE, Declared, NotYet, refused
+from ceasefire.addresses import AddressRules, is_region
+from ceasefire.config.parsing import COUNTRY, CURRENCY, CUSTOMER_KEY, IDENTIFIER, LOCALE, Declared, NotYet, refused
 from ceasefire.config.units import ClockHour, Day, Hours, Money, Span, SpanOfTime, TimeZone, money_micros
 from ceasefire.consent import folded
 from ceasefire.vocabulary import MessageClass, Policy
@@ -87,6 +88,20 @@ class Release(Declared):
     mode: Literal["live", "shadow"] = "live"
 
 
+class AddressReading(Declared):
+    """How addresses are read for comparison; a phone number without a country code needs the region."""
+
+    region: Annotated[str, Field(pattern=COUNTRY)] | None = None
+    fold_local_part: Annotated[bool, Field(strict=True)] = True
+
+    @field_validator("region")
+    @classmethod
+    def _has_phone_numbers(cls, region: str | None) -> str | None:
+        if region is not None and not is_region(region):
+            raise refused("not a country", "two capitals of ISO 3166, as in US; the United Kingdom is GB")
+        return region
+
+
 class UpliftTraining(Declared):
     """What an uplift model learns from: the campaigns that name it and began on this local date or later.
 
@@ -112,6 +127,7 @@ class BrandSettings(Declared):
     pressure: Pressure = Pressure()
     policy: PolicyChoice = PolicyChoice()
     release: Release = Release()
+    addresses: AddressReading = AddressReading()
     models: dict[Identifier, UpliftTraining] = Field(default_factory=dict)
     express_on: NotYet = None
     history: NotYet = None
@@ -143,6 +159,11 @@ class BrandSettings(Declared):
     def address_kinds(self) -> dict[str, str]:
         """The kind of address of each channel."""
         return {channel: self.address_kind(channel) for channel in self.channels}
+
+    @property
+    def address_rules(self) -> AddressRules:
+        """How addresses are read, as a plain value."""
+        return AddressRules(self.addresses.region, self.addresses.fold_local_part)
 
     def cost_micros(self, channel: str) -> int:
         """Cost of one send on a channel, in millionths of a minor unit."""

@@ -321,8 +321,9 @@ def _dangling(
         for segment in campaign.audience.segments:
             if known_segments is not None and segment not in known_segments:
                 report("audience names an unknown segment", segment, known_segments)
-        if campaign.audience.list is not None and campaign.audience.list not in bundle.lists:
-            report("audience names a missing list", campaign.audience.list, bundle.lists)
+        for listed in campaign.audience.lists:
+            if listed not in bundle.lists:
+                report("audience names a missing list", listed, bundle.lists)
         if campaign.outcome.products is not None and campaign.outcome.products not in bundle.products:
             report("outcome names a missing list of products", campaign.outcome.products, bundle.products)
         if campaign.uplift is not None and settings is not None and campaign.uplift.model not in settings.models:

@@ -37,23 +37,29 @@ class Active(Declared):
 
 
 class Audience(Declared):
-    """Who a campaign wants: a list of natural ids, or a combination of segments (all that is given must hold)."""
+    """Who a campaign wants: on a list of natural ids, not on one, in segments (all that is given must hold)."""
 
     any: SegmentNames = ()
     all: SegmentNames = ()
     none: SegmentNames = ()
     list: str | None = None
+    not_list: str | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Audience:
-        if not (self.any or self.all or self.none or self.list):
-            raise refused("empty audience", "any, all, none or list")
+        if not (self.any or self.all or self.none or self.list or self.not_list):
+            raise refused("empty audience", "any, all, none, list or not_list")
         return self
 
     @property
     def segments(self) -> tuple[str, ...]:
         """All segments it names."""
         return (*self.any, *self.all, *self.none)
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """All lists it names."""
+        return tuple(name for name in (self.list, self.not_list) if name is not None)
 
 
 class Reentry(Declared):

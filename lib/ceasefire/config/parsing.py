@@ -27,12 +27,14 @@ SHOWN_CHARS = 60
 
 IDENTIFIER = r"^[a-z][a-z0-9_]{0,62}$"
 CURRENCY = r"^[A-Z]{3}$"
+COUNTRY = r"^[A-Z]{2}$"
 LOCALE = r"^[a-z]{2}(-[A-Z]{2})?$"
 CUSTOMER_KEY = r"^(env:[A-Z][A-Z0-9_]*|public:\S{8,})$"
 CATEGORY = r"^[^\s/]+(/[^\s/]+)*$"
 _MEANT_BY = {
     IDENTIFIER: "small letters, digits and _, beginning with a letter, at most 63",
     CURRENCY: "three letters of ISO 4217, as in EUR",
+    COUNTRY: "two capitals of ISO 3166, as in US",
     LOCALE: "a language, or a language and a country, as in en or pt-PT",
     CUSTOMER_KEY: "env:NAME of an environment variable, or public: and eight characters or more",
     CATEGORY: "names parted by /, as in ski/boots",
@@ -216,6 +218,7 @@ _KINDS = {
     "dict_type": "keys and values",
     "tuple_type": "a list",
     "string_type": "text",
+    "bool_type": "true or false",
     "int_type": "a whole number",
     "float_type": "a number",
 }

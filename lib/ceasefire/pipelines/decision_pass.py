@@ -128,7 +128,8 @@ class DecisionPass:
     def _treatments(self, memberships: BoolArray, columns: Columns) -> Treatments:
         campaigns = self.brand.campaigns
         segment_rows = dict(zip(self.segment_ids, memberships, strict=True))
-        list_rows = rows_on_lists(columns["on_lists"], {c.audience.list for c in campaigns if c.audience.list})
+        lists = {name for campaign in campaigns for name in campaign.audience.lists}
+        list_rows = rows_on_lists(columns["on_lists"], lists)
         masks = [audience_mask(one.audience, segment_rows, list_rows) for one in campaigns]
         return open_treatments(campaigns, masks, columns["locale"], self.brand.settings.locale, self.channels)
 

@@ -155,8 +155,8 @@ def _known_of_batch(
     columns = {name: features.column(name) for name in programs.rules.features}
     memberships = with_residual(programs.rules.memberships(columns, batch.num_rows))
     segment_rows = dict(zip((*programs.rules.rule_ids, RESIDUAL_SEGMENT), memberships, strict=True))
-    lists = [] if campaign.audience.list is None else [campaign.audience.list]
-    treated = audience_mask(campaign.audience, segment_rows, rows_on_lists(batch.column("on_lists"), lists))
+    list_rows = rows_on_lists(batch.column("on_lists"), campaign.audience.lists)
+    treated = audience_mask(campaign.audience, segment_rows, list_rows)
     in_population = programs.base.has_events(batch, micros) | treated
     rows = np.flatnonzero(in_population)
     n = len(rows)

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from ceasefire.campaigns.treatments import Treatments, audience_mask, open_treatments
 from ceasefire.config.campaigns import Audience, Campaign
@@ -64,6 +65,47 @@ def test_an_audience_is_in_any_in_all_in_none_and_on_the_list() -> None:
     assert audience_mask(audience, segments, lists).tolist() == [YES, YES, NO, NO, NO, NO]
 
 
+def test_whoever_is_on_the_list_to_leave_out_is_in_no_audience_whatever_else_speaks_for_them() -> None:
+    segments = {"a": mask(YES, YES, YES, NO), "b": mask(NO, NO, YES, NO)}
+    lists = {"audiences/vip.csv": mask(YES, YES, YES, YES), "audiences/staff.csv": mask(NO, YES, NO, NO)}
+    audience = {"any": ["a"], "none": ["b"], "list": "audiences/vip.csv", "not_list": "audiences/staff.csv"}
+
+    assert audience_mask(Audience(**audience), segments, lists).tolist() == [YES, NO, NO, NO]
+    assert Audience(**audience).lists == ("audiences/vip.csv", "audiences/staff.csv")
+
+
+@given(st.data())
+@settings(max_examples=100)
+def test_an_audience_is_what_its_words_say_of_each_customer_alone(data: st.DataObject) -> None:
+    parts = {
+        "any": data.draw(st.lists(st.sampled_from("ab"), unique=True)),
+        "all": data.draw(st.lists(st.sampled_from("ab"), unique=True)),
+        "none": data.draw(st.lists(st.sampled_from("ab"), unique=True)),
+        "list": data.draw(st.sampled_from([None, "on.csv", "off.csv"])),
+        "not_list": data.draw(st.sampled_from([None, "on.csv", "off.csv"])),
+    }
+    given_parts = {name: part for name, part in parts.items() if part}
+    columns = {name: data.draw(st.lists(st.booleans(), min_size=3, max_size=3)) for name in ("a", "b", "on", "off")}
+    if not given_parts:
+        with pytest.raises(ValidationError, match="empty audience"):
+            Audience(**given_parts)
+        return
+
+    def wants(customer: int) -> bool:
+        return (
+            (not parts["any"] or any(columns[segment][customer] for segment in parts["any"]))
+            and all(columns[segment][customer] for segment in parts["all"])
+            and not any(columns[segment][customer] for segment in parts["none"])
+            and (not parts["list"] or columns[parts["list"].removesuffix(".csv")][customer])
+            and not (parts["not_list"] and columns[parts["not_list"].removesuffix(".csv")][customer])
+        )
+
+    segments = {name: mask(*columns[name]) for name in ("a", "b")}
+    lists = {f"{name}.csv": mask(*columns[name]) for name in ("on", "off")}
+    wanted = audience_mask(Audience(**given_parts), segments, lists).tolist()
+    assert wanted == [wants(customer) for customer in range(3)]
+
+
 @pytest.mark.parametrize(
     ("audience", "wanted"),
     [
@@ -71,6 +113,7 @@ def test_an_audience_is_in_any_in_all_in_none_and_on_the_list() -> None:
         ({"all": ["a", "b"]}, [YES, NO, NO, NO]),
         ({"none": ["a", "b"]}, [NO, NO, NO, YES]),
         ({"list": "one.csv"}, [NO, NO, NO, YES]),
+        ({"not_list": "one.csv"}, [YES, YES, YES, NO]),
     ],
 )
 def test_a_part_that_is_not_given_excludes_nobody(audience: dict[str, Any], wanted: list[bool]) -> None:

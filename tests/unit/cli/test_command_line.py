@@ -75,6 +75,20 @@ def test_a_good_folder_is_called_fine(tmp_path: Path, capfd: pytest.CaptureFixtu
     assert "fine. Brand corner: 3 features, 3 segments, 3 campaigns." in capfd.readouterr().out
 
 
+def test_a_suppression_list_that_cannot_be_read_is_found_before_it_holds_anything_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_brand(tmp_path / "brand")
+    (folder / "suppressions").mkdir()
+    (folder / "suppressions" / "old.csv").write_text("email\nanna@example.com\nanna\n")
+
+    code = exit_code_of(["validate", "--conf", str(folder)])
+
+    said = capsys.readouterr()
+    assert (code, said.out) == (1, "")
+    assert said.err.startswith("suppressions/old.csv:3: not an e-mail address, what stands here is malformed")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ceasefire.addresses import AddressRules
 from ceasefire.config.bundle import Bundle, customer_key, parse_bundle, read_bundle, read_products
 from ceasefire.errors import ConfigurationError, UsageError
 from unit.config.brand_texts import FILES, brand_of, with_change, write
@@ -48,6 +49,17 @@ def test_a_list_stands_in_the_bundle_as_pseudonyms_sorted_and_each_once(tmp_path
     assert bundle.lists == {"audiences/club.csv": tuple(sorted([pseudonym("anna"), pseudonym("bert")]))}
     assert "anna" not in bundle.text
     assert brand_of(bundle.texts, bundle.lists).campaigns[0].audience.list == "audiences/club.csv"
+
+
+def test_a_list_of_whom_to_leave_out_is_read_as_any_other(tmp_path: Path) -> None:
+    left_out = with_change("campaigns.yaml", "{any: [buyers]}", "{any: [buyers], not_list: audiences/staff.csv}")
+    folder = write(tmp_path, left_out | {"audiences/staff.csv": "customer_id\nanna\n"})
+
+    bundle, problems = read(folder)
+
+    assert problems == []
+    assert bundle.lists == {"audiences/staff.csv": (pseudonym("anna"),)}
+    assert brand_of(bundle.texts, bundle.lists).campaigns[0].audience.not_list == "audiences/staff.csv"
 
 
 def test_a_list_that_a_spreadsheet_wrote_is_read_like_any_other(tmp_path: Path) -> None:
@@ -133,6 +145,13 @@ def test_a_secret_key_that_is_not_there_is_asked_for_by_name(tmp_path: Path, env
     assert problems == [said]
     with pytest.raises(ConfigurationError, match="CORNER_KEY"):
         customer_key(brand_of(WITH_SECRET).settings, environment)
+
+
+def test_addresses_are_read_as_brand_yaml_says_and_without_a_country_by_default() -> None:
+    declared = with_change("brand.yaml", "", "addresses: {region: DE, fold_local_part: false}")
+
+    assert brand_of().settings.address_rules == AddressRules(region=None, fold_local_part=True)
+    assert brand_of(declared).settings.address_rules == AddressRules(region="DE", fold_local_part=False)
 
 
 def test_the_name_of_a_bundle_is_the_hash_of_what_it_says_whatever_the_order() -> None:

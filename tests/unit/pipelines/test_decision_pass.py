@@ -72,6 +72,19 @@ def test_a_customer_on_an_audience_list_is_wanted_and_others_are_not() -> None:
     }
 
 
+def test_a_customer_on_the_list_to_leave_out_is_not_wanted_whoever_else_wants_them() -> None:
+    audience = {"list": "audiences/vip.csv", "not_list": "audiences/staff.csv"}
+    lists = {"audiences/vip.csv": ["a", "b"], "audiences/staff.csv": ["b", "c"]}
+    at_work = shop([campaign("perks", audience=audience)], lists=lists)
+    rows = {name: {"on_lists": [file for file, listed in lists.items() if name in listed]} for name in "abc"}
+
+    assert messages(decided(at_work, rows)) == {
+        "a": "perks/email",
+        "b": "(not_in_audience)",
+        "c": "(not_in_audience)",
+    }
+
+
 def test_a_customer_on_any_list_has_one_row_and_without_lists_there_is_none() -> None:
     two = listed_customers({"audiences/vip.csv": ("a", "b"), "audiences/local.csv": ("a",)})
 
