@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -62,6 +63,14 @@ class Mover:
 
 
 @dataclass(frozen=True)
+class MergedId:
+    """Another id of the same person: its pseudonym, and since when the two are one."""
+
+    customer_id: str
+    merged_at: datetime
+
+
+@dataclass(frozen=True)
 class Explanation:
     """One decision with all that led to it.
 
@@ -74,6 +83,7 @@ class Explanation:
         fate: what became of the send since: queued, withheld, waiting; none for silence.
         fate_reason: why it was withheld.
         versions: what it was decided from.
+        merged: the other ids of the person, as known then; it was decided for all of them at once.
     """
 
     customer: str
@@ -85,6 +95,7 @@ class Explanation:
     fate: str
     fate_reason: str
     versions: dict[str, str]
+    merged: tuple[MergedId, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """The same as plain values, for `--json`."""
@@ -95,6 +106,11 @@ def explanation_lines(explanation: Explanation, local: Any) -> Iterator[str]:
     """The explanation as lines of text; `local` turns an instant into the text of the brand's clock."""
     decision = explanation.decision
     yield f"Customer {explanation.customer}, window closed {local(decision['window_end'])}"
+    if explanation.merged:
+        count = len(explanation.merged) + 1
+        yield f"One person under {count} ids, decided as {decision['customer_id']}; merged into it were:"
+        for other in explanation.merged:
+            yield f"  {other.customer_id} {local(other.merged_at)}"
     yield ""
     yield from _outcome_lines(explanation, local)
     yield ""
