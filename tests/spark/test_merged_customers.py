@@ -17,6 +17,7 @@ from ceasefire.pipelines.explain import explain
 from ceasefire.pipelines.features import close_window
 from ceasefire.pipelines.persons import all_persons, refused
 from ceasefire.pipelines.show import show_rows
+from ceasefire.pipelines.training_rows import PastCampaign, persons_of_campaigns
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.runtime.clock import FixedClock
 from ceasefire.storage.lake import Lake, append_batch, create_tables, read_table, rows_of
@@ -260,3 +261,19 @@ def test_the_gate_is_told_of_every_merge(at_work: Workspace) -> None:
             ("gil-old", "gil"),
         ]
     }
+
+
+def test_a_campaign_that_is_learnt_from_knows_the_merges_of_before_it_began(at_work: Workspace) -> None:
+    cart, hello, club = at_work.brand.campaigns
+    early = CLOSE - timedelta(days=10)
+
+    known = persons_of_campaigns(
+        at_work.lake,
+        [PastCampaign(cart, early, CLOSE, 0), PastCampaign(hello, CLOSE, NEXT_CLOSE, 0)],
+    )
+
+    assert known is not None
+    rows = [(row["campaign_id"], row["customer_id"]) for row in rows_of(known)]
+    assert [customer for campaign_id, customer in rows if campaign_id == "cart"] == [pseudonym("dora-old")]
+    assert len([customer for campaign_id, customer in rows if campaign_id == "hello"]) == 4
+    assert persons_of_campaigns(at_work.lake, [PastCampaign(club, CLOSE - timedelta(days=25), CLOSE, 0)]) is None
