@@ -17,10 +17,12 @@ from ceasefire.arbitration.ledger import commitments, freed
 from ceasefire.config.bundle import Brand
 from ceasefire.config.units import instant_micros
 from ceasefire.errors import CheckFailedError
+from ceasefire.identity.histories import under_persons
 from ceasefire.ids import content_hash
 from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, HELD_BACK, PASS_SCHEMA, DecisionPass, listed_customers
 from ceasefire.pipelines.memberships import Changes, membership_changes
 from ceasefire.pipelines.models import models_in_use
+from ceasefire.pipelines.persons import person_by_id, persons_as_of
 from ceasefire.pipelines.quality import check_window, is_checked
 from ceasefire.pipelines.settlement import (
     Window,
@@ -200,14 +202,17 @@ def _candidates(workspace: Workspace, close: dict[str, Any], pins: Pins) -> tupl
         models=pins.models,
     )
     features = read_table(lake, WINDOW_FEATURES).where(F.col("window_end") == F.lit(window_end))
+    persons = persons_as_of(lake, window_end, close["through_batch"])
+    ledger = read_table(lake, DECISIONS, pins.ledger_version)
     sent = commitments(
-        read_table(lake, DECISIONS, pins.ledger_version),
+        ledger if persons is None else under_persons(ledger, persons),
         freed(read_table(lake, WITHHELD_SENDS, pins.withheld_version), brand.settings.release.mode == "shadow"),
         since=window_end - _reach(brand),
         before=window_end,
     )
     known = features.select("customer_id", *at_work.programs.feature_types)
-    listed = lake.spark.createDataFrame(listed_customers(brand.bundle.lists))
+    person_of = {} if persons is None else person_by_id(lake, window_end, close["through_batch"])
+    listed = lake.spark.createDataFrame(listed_customers(brand.bundle.lists, person_of))
     customers = known.join(sent, on="customer_id", how="left").join(listed, on="customer_id", how="left")
     customers = customers.withColumns({name: F.lit(None).cast("boolean") for name in HELD_BACK})
     work, schema = the_pass.batches(), from_arrow_schema(PASS_SCHEMA)

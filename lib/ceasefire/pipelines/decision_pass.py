@@ -299,11 +299,16 @@ class DecisionPass:
         )
 
 
-def listed_customers(lists: Mapping[str, Sequence[str]]) -> pa.Table:
-    """One row for each customer on any audience list: customer_id, on_lists; also when there is no list at all."""
+def listed_customers(lists: Mapping[str, Sequence[str]], person_of: Mapping[str, str] | None = None) -> pa.Table:
+    """One row for each customer on any audience list: customer_id, on_lists; also when there is no list at all.
+
+    Args:
+        lists: the ids on each list.
+        person_of: the id that stands for the person, by merged id; whoever lists one of a person's ids lists them.
+    """
     lists_of: dict[str, list[str]] = {}
     for name, customers in lists.items():
-        for customer in customers:
+        for customer in dict.fromkeys((person_of or {}).get(listed, listed) for listed in customers):
             lists_of.setdefault(customer, []).append(name)
     # Not grouped by Arrow, whose groups of nothing are columns without a chunk, and those Spark cannot take.
     columns = [pa.array(lists_of, pa.string()), pa.array(lists_of.values(), pa.list_(pa.string()))]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import functions as F
 
 from ceasefire.config.segments import RESIDUAL_SEGMENT
@@ -17,8 +21,9 @@ from ceasefire.ids import customer_id
 from ceasefire.pipelines.features import features_of_batch, histories_for, history_lists
 from ceasefire.pipelines.memberships import shown_value, values_read
 from ceasefire.pipelines.models import models_in_use
+from ceasefire.pipelines.persons import histories_as_of, ids_of_person, ids_with, person_by_id, persons_then
 from ceasefire.pipelines.workspace import BrandAtWork, Workspace, load_pinned_brand
-from ceasefire.reports.explanation import Explanation, Membership, Mover, TransactionalDecision
+from ceasefire.reports.explanation import Explanation, Membership, MergedId, Mover, TransactionalDecision
 from ceasefire.scoring.chosen_uplifts import ModelInUse
 from ceasefire.scoring.uplift_model import UpliftModel
 from ceasefire.segments.program import with_residual
@@ -32,6 +37,8 @@ SHOWN_MOVERS = 3
 def explain(workspace: Workspace, natural_id: str, at: datetime | None) -> Explanation:
     """The newest decision on marketing for a customer, or the one in force at an instant, with all that led to it.
 
+    A customer can be asked for under any id of the person: what was decided for the id that stood for it then counts.
+
     Raises:
         UsageError: nothing was ever decided for such a customer, or not by then.
     """
@@ -40,7 +47,8 @@ def explain(workspace: Workspace, natural_id: str, at: datetime | None) -> Expla
     decision = _decision(lake, pseudonym, natural_id, at)
     (run,) = rows_of(read_table(lake, DECISION_RUNS).where(F.col("run_id") == decision["run_id"]))
     pinned = load_pinned_brand(run["bundle"], workspace.at_work.key)
-    features = _features(lake, pinned, pseudonym, decision)
+    known = persons_then(lake, decision["window_end"], decision["through_batch"])
+    features = _features(lake, pinned, ids_with(known, pseudonym), decision)
     fate, fate_reason = _fate(lake, decision)
     apart = [TransactionalDecision(other, *_fate(lake, other)) for other in _transactional(lake, decision)]
     settings = pinned.brand.settings
@@ -62,13 +70,19 @@ def explain(workspace: Workspace, natural_id: str, at: datetime | None) -> Expla
             "events through batch": str(decision["through_batch"]),
             "decision": decision["decision_id"],
         },
+        merged=_merged(known, decision["customer_id"]),
     )
 
 
 def _decision(lake: Lake, pseudonym: str, natural_id: str, at: datetime | None) -> dict[str, Any]:
-    mine = read_table(lake, DECISIONS).where((F.col("customer_id") == pseudonym) & (F.col("lane") == WINDOW_LANE))
+    ids = ids_of_person(lake, pseudonym)
+    mine = read_table(lake, DECISIONS).where(F.col("customer_id").isin(ids) & (F.col("lane") == WINDOW_LANE))
     if at is not None:
         mine = mine.where(F.col("window_end") <= F.lit(at))
+    if len(ids) > 1:
+        decided = rows_of(mine.select("decision_id", "window_end", "through_batch", "customer_id"))
+        chosen = decided_for(pseudonym, decided, partial(person_by_id, lake))
+        mine = mine.where(F.col("decision_id").isin(chosen))
     newest = rows_of(mine.orderBy(F.desc("window_end")).limit(1))
     if not newest:
         by_then = f" by {at.isoformat()}" if at is not None else ""
@@ -93,11 +107,38 @@ def _with_attributes(decision: dict[str, Any]) -> dict[str, Any]:
     return {**decision, "treatment": named}
 
 
-def _features(lake: Lake, pinned: BrandAtWork, pseudonym: str, decision: dict[str, Any]) -> pa.Table:
-    known = (F.col("customer_id") == pseudonym) & (F.col("ingest_batch") <= decision["through_batch"])
+def decided_for(
+    pseudonym: str, decided: Iterable[dict[str, Any]], person_by_id: Callable[[datetime, int], Mapping[str, str]]
+) -> list[str]:
+    """Return the newest decision that was one for an id, or for the id that stood for it then; none if none was.
+
+    Before a merge the other ids of a person were other customers.
+
+    Args:
+        pseudonym: the id.
+        decided: decision_id, window_end, through_batch and customer_id of the decisions for any id of the person.
+        person_by_id: the id that stands for each merged id, as of an instant, through a batch.
+    """
+    for row in sorted(decided, key=itemgetter("window_end"), reverse=True):
+        person = person_by_id(row["window_end"], row["through_batch"]).get(pseudonym, pseudonym)
+        if row["customer_id"] == person:
+            return [row["decision_id"]]
+    return []
+
+
+def _merged(known: pa.Table, person: str) -> tuple[MergedId, ...]:
+    of_person = known.filter(pc.equal(known["person_id"], person)).sort_by("merged_at").to_pylist()
+    return tuple(MergedId(row["customer_id"], row["merged_at"]) for row in of_person)
+
+
+def _features(lake: Lake, pinned: BrandAtWork, ids: list[str], decision: dict[str, Any]) -> pa.Table:
+    as_of, through_batch = decision["window_end"], decision["through_batch"]
+    channels = tuple(pinned.brand.settings.channels)
+    known = F.col("customer_id").isin(ids) & (F.col("ingest_batch") <= through_batch)
     packed = packed_histories(read_table(lake, EVENTS).where(known), pinned.brand.settings.address_kinds)
-    histories = histories_for(pinned.programs, packed).toArrow().combine_chunks().to_batches()
-    as_of, programs, schema = decision["window_end"], pinned.programs, pinned.programs.window_schema
+    of_person = histories_as_of(lake, packed, as_of, through_batch, channels)
+    histories = histories_for(pinned.programs, of_person).toArrow().combine_chunks().to_batches()
+    programs, schema = pinned.programs, pinned.programs.window_schema
     rows = [
         features_of_batch(programs, history_lists(programs, batch), as_of, instant_micros(as_of), schema)
         for batch in histories

@@ -14,6 +14,7 @@ from ceasefire.config.units import instant_micros
 from ceasefire.errors import UsageError
 from ceasefire.features.packed import unnested
 from ceasefire.history.packing import packed_histories, with_tail
+from ceasefire.pipelines.persons import histories_as_of
 from ceasefire.pipelines.programs import Programs
 from ceasefire.pipelines.streams import Follower, start_follower
 from ceasefire.pipelines.windows import closed_windows, decided_windows, epoch_minutes
@@ -90,7 +91,9 @@ def close_window(workspace: Workspace, window_end: datetime) -> None:
             lambda: _newest_batch(lake, CUSTOMER_HISTORY, "through_batch"),
         )
     )
-    histories = history_through(workspace, through_batch, folded_through)
+    channels = tuple(workspace.brand.settings.channels)
+    of_ids = history_through(workspace, through_batch, folded_through)
+    histories = histories_as_of(lake, of_ids, window_end, through_batch, channels)
     table = features_table(workspace.programs)
     rows = histories_for(workspace.programs, histories).mapInArrow(
         features_as_of(workspace.programs, window_end), from_arrow_schema(workspace.programs.window_schema)

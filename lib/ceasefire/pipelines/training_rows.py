@@ -24,6 +24,7 @@ from ceasefire.history.packing import packed_histories
 from ceasefire.pipelines.decision_pass import listed_customers, rows_on_lists
 from ceasefire.pipelines.features import features_of_batch, histories_for, history_lists
 from ceasefire.pipelines.models import feature_definitions
+from ceasefire.pipelines.persons import histories_as_of, merge_count, person_by_id, persons_as_of
 from ceasefire.pipelines.workspace import BrandAtWork, Workspace
 from ceasefire.segments.program import with_residual
 from ceasefire.storage.lake import Lake, overwrite, read_table, rows_of
@@ -85,8 +86,12 @@ def write_training_rows(workspace: Workspace, conf: Path, model: str, past: Sequ
     come from the code that serves decisions. What had not arrived by then was not known.
     """
     lake = workspace.lake
-    batches = sorted({one.through_batch for one in past})
-    known = [_known_rows(workspace, model, [one for one in past if one.through_batch == batch]) for batch in batches]
+    # Campaigns that knew the same events, and the same ids for persons, are worked out in one pass.
+    alike: dict[tuple[int, int], list[PastCampaign]] = {}
+    for campaign in past:
+        merges = merge_count(lake, campaign.as_of, campaign.through_batch)
+        alike.setdefault((campaign.through_batch, merges), []).append(campaign)
+    known = [_known_rows(workspace, model, alike[knowledge]) for knowledge in sorted(alike)]
     rows = known[0]
     for more in known[1:]:
         rows = rows.unionByName(more)
@@ -119,10 +124,17 @@ def _arrivals(lake: Lake) -> Callable[[datetime], int]:
 
 
 def _known_rows(workspace: Workspace, model: str, past: Sequence[PastCampaign]) -> DataFrame:
+    """The population of campaigns that knew the same events and merges, each as of its own beginning."""
     lake, at_work = workspace.lake, workspace.at_work
-    events = read_table(lake, EVENTS).where(F.col("ingest_batch") <= past[0].through_batch)
-    histories = histories_for(at_work.programs, packed_histories(events, workspace.brand.settings.address_kinds))
-    listed = lake.spark.createDataFrame(listed_customers(workspace.brand.bundle.lists))
+    as_of, through_batch = past[0].as_of, past[0].through_batch
+    channels = tuple(workspace.brand.settings.channels)
+    events = read_table(lake, EVENTS).where(F.col("ingest_batch") <= through_batch)
+    of_persons = histories_as_of(
+        lake, packed_histories(events, workspace.brand.settings.address_kinds), as_of, through_batch, channels
+    )
+    histories = histories_for(at_work.programs, of_persons)
+    person_of = person_by_id(lake, as_of, through_batch)
+    listed = lake.spark.createDataFrame(listed_customers(workspace.brand.bundle.lists, person_of))
     told = histories.join(listed, on="customer_id", how="left")
     return told.mapInArrow(known_when_they_began(at_work, model, past), from_arrow_schema(_KNOWN))
 
@@ -181,6 +193,18 @@ def _known_of_batch(
     return pa.RecordBatch.from_arrays([made[one.name].cast(one.type) for one in _KNOWN], schema=_KNOWN)
 
 
+def persons_of_campaigns(lake: Lake, past: Sequence[PastCampaign]) -> DataFrame | None:
+    """Return the merged ids that each campaign knew of: campaign_id, customer_id, person_id; None for none at all."""
+    found: DataFrame | None = None
+    for campaign in past:
+        persons = persons_as_of(lake, campaign.as_of, campaign.through_batch)
+        if persons is None:
+            continue
+        known = persons.select(F.lit(campaign.campaign.id).alias("campaign_id"), "customer_id", "person_id")
+        found = known if found is None else found.unionByName(known)
+    return found
+
+
 def _outcomes(workspace: Workspace, conf: Path, past: Sequence[PastCampaign]) -> DataFrame:
     """Customers and campaigns whose outcome happened: campaign_id, customer_id, outcome_count, outcome_minor."""
     spark, bundle = workspace.lake.spark, workspace.brand.bundle
@@ -223,8 +247,13 @@ def _outcomes(workspace: Workspace, conf: Path, past: Sequence[PastCampaign]) ->
     of_products = attributed.where("of_products").join(
         spark.createDataFrame(wanted), on=["campaign_id", "product_id"], how="left_semi"
     )
-    return (
-        any_product.unionByName(of_products)
-        .groupBy("campaign_id", "customer_id")
-        .agg(F.count("*").alias("outcome_count"), F.sum("amount_minor").alias("outcome_minor"))
+    outcomes = any_product.unionByName(of_products)
+    persons = persons_of_campaigns(workspace.lake, past)
+    if persons is not None:
+        # As they were known when the campaign began: who was merged later was a customer of their own to it.
+        outcomes = outcomes.join(persons, on=["campaign_id", "customer_id"], how="left").withColumn(
+            "customer_id", F.coalesce("person_id", "customer_id")
+        )
+    return outcomes.groupBy("campaign_id", "customer_id").agg(
+        F.count("*").alias("outcome_count"), F.sum("amount_minor").alias("outcome_minor")
     )

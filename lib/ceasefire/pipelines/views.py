@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
 from ceasefire.errors import ConfigurationError, Problem, UsageError
+from ceasefire.pipelines.persons import ids_of_person
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.segments.program import RuleProgram, compile_rules
 from ceasefire.storage.lake import Lake, read_table, rows_of
@@ -206,23 +207,24 @@ def rule_holds(program: RuleProgram, schema: pa.Schema) -> Any:
 
 
 def timeline(workspace: Workspace, pseudonym: str) -> pd.DataFrame:
-    """What a customer did and what was sent to them, in order of time.
+    """What a customer did and what was sent to them, in order of time, under all ids of the person.
 
     Returns:
         at (UTC), kind (an event's type, `queued` or `withheld`), what (its category or campaign).
     """
     lake = workspace.lake
+    ids = ids_of_person(lake, pseudonym)
     parts = [
-        _happened(lake, EVENTS, pseudonym, "event_at", F.col("event_type"), "category"),
-        _happened(lake, SEND_QUEUE, pseudonym, "not_before_at", F.lit("queued"), "campaign_id"),
-        _happened(lake, WITHHELD_SENDS, pseudonym, "withheld_at", F.lit("withheld"), "campaign_id"),
+        _happened(lake, EVENTS, ids, "event_at", F.col("event_type"), "category"),
+        _happened(lake, SEND_QUEUE, ids, "not_before_at", F.lit("queued"), "campaign_id"),
+        _happened(lake, WITHHELD_SENDS, ids, "withheld_at", F.lit("withheld"), "campaign_id"),
     ]
     frame = parts[0].unionByName(parts[1]).unionByName(parts[2]).toPandas()
     return frame.sort_values(["at", "kind", "what"], ignore_index=True)
 
 
-def _happened(lake: Lake, table: DeltaTable, pseudonym: str, at: str, kind: Column, what: str) -> DataFrame:
-    mine = read_table(lake, table).where(F.col("customer_id") == pseudonym)
+def _happened(lake: Lake, table: DeltaTable, ids: list[str], at: str, kind: Column, what: str) -> DataFrame:
+    mine = read_table(lake, table).where(F.col("customer_id").isin(ids))
     return mine.select(F.col(at).alias("at"), kind.alias("kind"), F.coalesce(F.col(what), F.lit("")).alias("what"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -78,6 +79,14 @@ class TransactionalDecision:
 
 
 @dataclass(frozen=True)
+class MergedId:
+    """Another id of the same person: its pseudonym, and since when the two are one."""
+
+    customer_id: str
+    merged_at: datetime
+
+
+@dataclass(frozen=True)
 class Explanation:
     """One decision on marketing with all that led to it.
 
@@ -91,6 +100,7 @@ class Explanation:
         fate_reason: why it was withheld.
         versions: what it was decided from.
         transactional: what was decided of transactional campaigns that want the customer in the same window.
+        merged: the other ids of the person, as known then; it was decided for all of them at once.
     """
 
     customer: str
@@ -103,6 +113,7 @@ class Explanation:
     fate_reason: str
     versions: dict[str, str]
     transactional: tuple[TransactionalDecision, ...] = ()
+    merged: tuple[MergedId, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """The same as plain values, for `--json`."""
@@ -113,6 +124,11 @@ def explanation_lines(explanation: Explanation, local: Any) -> Iterator[str]:
     """The explanation as lines of text; `local` turns an instant into the text of the brand's clock."""
     decision = explanation.decision
     yield f"Customer {explanation.customer}, window closed {local(decision['window_end'])}"
+    if explanation.merged:
+        count = len(explanation.merged) + 1
+        yield f"One person under {count} ids, decided as {decision['customer_id']}; merged into it were:"
+        for other in explanation.merged:
+            yield f"  {other.customer_id} {local(other.merged_at)}"
     yield ""
     yield from _outcome_lines(explanation, local)
     yield ""

@@ -10,6 +10,7 @@ from ceasefire.reports.explanation import (
     WORDS,
     Explanation,
     Membership,
+    MergedId,
     Mover,
     TransactionalDecision,
     explanation_lines,
@@ -265,3 +266,14 @@ def test_an_uplift_that_the_model_could_not_say_is_unknown() -> None:
     unknown = candidate("d_winner", LossReason.UPLIFT_UNKNOWN) | {"uplift": None, "uplift_source": "model"}
 
     assert "uplift unknown" in told(SEND | {"candidates": [unknown]})
+
+
+def test_a_person_of_several_ids_is_told_as_one() -> None:
+    decision = SEND | {"customer_id": "5e1f"}
+    lines = list(explanation_lines(explanation(decision, merged=(MergedId("0a0b", CLOSE),)), local))
+
+    assert lines[:3] == [
+        "Customer customer-07, window closed Mon 06:00",
+        "One person under 2 ids, decided as 5e1f; merged into it were:",
+        "  0a0b Mon 06:00",
+    ]
