@@ -16,7 +16,7 @@ from ceasefire.cli.demo import BRAND as REAL_BRAND
 from ceasefire.cli.demo import WINDOWS as REAL_WINDOWS
 from ceasefire.cli.demo import play_demo
 from ceasefire.cli.models import model_app
-from ceasefire.cli.options import Conf, Events, Json, NewEpoch, Root
+from ceasefire.cli.options import AcceptGap, Conf, Events, Json, NewEpoch, Root
 from ceasefire.cli.output import (
     complain,
     held_lines,
@@ -157,7 +157,7 @@ def run(
     root: Root,
     events: Events,
     first: Annotated[str | None, typer.Option("--from", help="First close, ISO 8601 with offset.")] = None,
-    until: Annotated[str | None, typer.Option("--until", help="No close after this instant.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="No close after this; must have passed.")] = None,
     new_epoch: NewEpoch = False,
     as_json: Json = False,
 ) -> None:
@@ -213,12 +213,13 @@ def stream(
     new_epoch: NewEpoch = False,
     prometheus: Annotated[int, typer.Option("--prometheus", min=0, max=65535, help="Port for /metrics; 0: none.")] = 0,
     every: Annotated[int, typer.Option("--check-every", min=0, help="Check each so many days' window; 0: none.")] = 7,
+    accept_gap: AcceptGap = False,
 ) -> None:
     """Go on for ever: take in events, decide each window when it is due, release; ends on Ctrl-C or SIGTERM.
 
     Example: ceasefire stream --conf conf/brands/showcase --root lake --events events/
     """
-    play_stream(conf, root, events, new_epoch, prometheus, every)
+    play_stream(conf, root, events, new_epoch, prometheus, every, accept_gap)
 
 
 @app.command()
