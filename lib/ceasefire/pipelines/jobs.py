@@ -12,6 +12,7 @@ from ceasefire.config.kafka import broker_of
 from ceasefire.config.settings import JobSettings, settings_from_args
 from ceasefire.errors import INTERRUPTED, CeasefireError, CheckFailedError
 from ceasefire.pipelines.clock import newest_ticks, tick
+from ceasefire.pipelines.pins import pin_key
 from ceasefire.pipelines.quality import each
 from ceasefire.pipelines.stream import run_clock
 from ceasefire.pipelines.streams import Follower
@@ -70,6 +71,7 @@ def work_in_job(job: str, argv: Sequence[str] | None, work: Work) -> None:
             lake = Lake(spark, settings.root, at_work.brand.settings.brand)
             create_tables(lake, ALL_TABLES)
             workspace = Workspace(lake, at_work, WallClock(), settings.tracking, broker, settings.new_epoch)
+            pin_key(workspace)
             work(replace(workspace, is_examined=each(settings.check_every)), settings)
     except CeasefireError as error:
         sys.stderr.write(f"{error}\n")

@@ -18,6 +18,7 @@ from ceasefire.pipelines.decide import start_decide
 from ceasefire.pipelines.due import refuse_ahead, refuse_no_close, whole_closes
 from ceasefire.pipelines.features import start_features
 from ceasefire.pipelines.ingest import start_ingest
+from ceasefire.pipelines.pins import pin_key
 from ceasefire.pipelines.release import start_release
 from ceasefire.pipelines.streams import Follower
 from ceasefire.pipelines.turns import NotItsTurnError, Turns
@@ -81,6 +82,7 @@ def run(
     refuse_ahead(first, until, workspace.clock.now())
     progress("opening the tables")
     create_tables(lake, ALL_TABLES)
+    pin_key(workspace)
     taken_in: Counter[str] = Counter()
 
     def count(query: str, batch_id: int, figures: Figures) -> None:

@@ -14,6 +14,7 @@ from ceasefire.tables.intake import (
 )
 from ceasefire.tables.learning import TRAINING_ROWS
 from ceasefire.tables.ledger import CANDIDATE, DECISION_RUNS, DECISIONS, MODEL_PIN, TREATMENT
+from ceasefire.tables.pins import BRAND_PINS
 from ceasefire.tables.quality import QUALITY_RESULTS
 from ceasefire.tables.sends import (
     CLOCK_TICKS,
@@ -34,6 +35,7 @@ from ceasefire.tables.states import (
 )
 
 ALL_TABLES: tuple[DeltaTable, ...] = (
+    BRAND_PINS,
     INGEST_BATCHES,
     EVENTS,
     QUARANTINED_EVENTS,
@@ -61,6 +63,7 @@ ALL_TABLES: tuple[DeltaTable, ...] = (
 
 __all__ = [
     "ALL_TABLES",
+    "BRAND_PINS",
     "CANDIDATE",
     "CLOCK_TICKS",
     "CONSENT_HOLDS",
