@@ -17,6 +17,7 @@ from ceasefire.pipelines.clock import Tick, tick_rows
 from ceasefire.pipelines.decide import start_decide
 from ceasefire.pipelines.due import refuse_ahead, refuse_no_close, whole_closes
 from ceasefire.pipelines.features import start_features
+from ceasefire.pipelines.holding import tick_for_mended
 from ceasefire.pipelines.ingest import start_ingest
 from ceasefire.pipelines.pins import pin_key
 from ceasefire.pipelines.release import start_release
@@ -115,6 +116,7 @@ def run(
             turns.call(close, followers["features"].has_ended)
             later = next(iter(closes[number - 1 + TOLD_AHEAD :]), None)
             _settle(workspace, followers, close, later, label, progress)
+        tick_for_mended(workspace)
         # Who is stopped within a batch has to repeat it, and Spark prints a thousand lines about the interruption.
         turns.end()
         with suppress(NotItsTurnError):  # a run that was interrupted may have told of windows behind our last

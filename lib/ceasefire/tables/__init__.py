@@ -35,7 +35,6 @@ from ceasefire.tables.states import (
 )
 
 ALL_TABLES: tuple[DeltaTable, ...] = (
-    BRAND_PINS,
     INGEST_BATCHES,
     EVENTS,
     QUARANTINED_EVENTS,
@@ -47,6 +46,7 @@ ALL_TABLES: tuple[DeltaTable, ...] = (
     OPERATOR_ACTIONS,
     CLOCK_TICKS,
     QUERY_EPOCHS,
+    BRAND_PINS,
     CUSTOMER_HISTORY,
     WINDOW_FEATURES,
     WINDOW_CLOSES,
