@@ -31,7 +31,7 @@ class Ticked:
     Attributes:
         at: its newest live tick; None before the first.
         window_end: the newest close that it made due; None before the first.
-        accepted: the newest close across a gap that a person has accepted; None without one.
+        accepted: what it showed when a person accepted that; None without one.
         waits: why it makes nothing due although the wall clock says so; empty when it does not wait.
         told_at: when it last told that it waits, or goes on.
         newest_event: the newest accepted event when it was last asked for.
@@ -131,12 +131,13 @@ def planned_ticks(
         may_close: whether there is anything to close a window about.
         newest_event: finds the instant of the newest accepted event; asked when a close is due, and while the clock
             waits once in a quarter of an hour.
-        accepts_gap: whether a person has accepted the gap; holds for what is due when it is first looked at.
+        accepts_gap: whether a person has accepted what the clock shows at the first look; it says nothing of a later
+            jump.
     """
     due = due_ticks(ticked, now, settings.decision_window, settings.time_zone, may_close)
     closes = [close for _, close in due if close is not None]
-    if closes and accepts_gap and ticked.accepted is None:
-        ticked = replace(ticked, accepted=closes[-1])
+    if accepts_gap and ticked.accepted is None:
+        ticked = replace(ticked, accepted=now)
     is_new_quarter = ticked.told_at is None or quarter_of(ticked.told_at) != quarter_of(now)
     if closes and (not ticked.waits or is_new_quarter):
         ticked = replace(ticked, newest_event=newest_event())

@@ -19,7 +19,7 @@ class Known:
     Attributes:
         newest_close: close of the newest window that was closed or made due.
         newest_event: instant of the newest accepted event.
-        accepted: close up to which a person has accepted the gap.
+        accepted: what the clock showed when a person accepted it, whatever lay between.
     """
 
     newest_close: datetime | None
@@ -105,24 +105,23 @@ def reason_to_wait(closes: Sequence[datetime], known: Known, now: datetime, sett
     shown, said = local_text(zone)(now), local_text(zone)(newest)
     before = max((close for close in (known.newest_close, known.accepted) if close is not None), default=None)
     max_gap = settings.decision_window.max_gap
-    if before is not None and _local_days(before, newest, zone) > max_gap.count:
+    days = 0 if before is None else _local_days(before, newest, zone)
+    if before is not None and days > max_gap.count:
         return (
-            f"waiting, nothing is closed or released: the clock shows {shown}, and from the newest closed window "
-            f"({local_text(zone)(before)}) to the newest due one ({said}) lie {_local_days(before, newest, zone)} days "
-            f"with {len(closes)} windows, more than `decision_window.max_gap: {max_gap.text}` allows; if the clock is "
-            "wrong, set it right; if this machine was off, stop and start again with --accept-gap, or close them by "
-            "hand with `ceasefire run`"
+            f"waiting, nothing is closed or released: the clock shows {shown}, and from the newest window that was "
+            f"closed ({local_text(zone)(before)}) to the newest due one ({said}) lie {days} days with {len(closes)} "
+            f"windows, more than `decision_window.max_gap: {max_gap.text}` allows; if the clock is wrong, set it right; "
+            "if this machine was off, stop and start again with --accept-gap, or close them by hand with "
+            "`ceasefire run`"
         )
-    is_accepted = known.accepted is not None and newest <= known.accepted
-    horizon = settings.late_horizon
-    ahead = None if known.newest_event is None else instant_micros(newest) - instant_micros(known.newest_event)
-    if ahead is not None and ahead > horizon.micros and not is_accepted:
-        event = local_text(zone)(instant_of(instant_micros(known.newest_event or newest)))
+    horizon, event = settings.late_horizon, known.newest_event
+    since = event if event is None or known.accepted is None else max(event, known.accepted)
+    if event is not None and since is not None and instant_micros(newest) - instant_micros(since) > horizon.micros:
         return (
-            f"waiting, nothing is closed or released: the clock shows {shown}, and the newest event is of {event}, "
-            f"more than `late_horizon: {horizon.text}` before the due window ({said}); events that are on their way "
-            "would be too late after it. If the clock is wrong, set it right; if no events come, see to their source; "
-            "if both are right, stop and start again with --accept-gap"
+            f"waiting, nothing is closed or released: the clock shows {shown}, and the newest event is of "
+            f"{local_text(zone)(event)}, more than `late_horizon: {horizon.text}` before the due window ({said}); "
+            "events that are on their way would be too late after it. If the clock is wrong, set it right; if no events come, "
+            "see to their source; if both are right, stop and start again with --accept-gap"
         )
     return ""
 

@@ -150,6 +150,23 @@ def test_an_accepted_gap_closes_what_was_due_then_and_a_later_jump_waits_again()
     assert waiting.waits
 
 
+def test_what_is_accepted_at_the_start_says_nothing_of_a_jump_that_comes_later() -> None:
+    _, ticked = played(Ticked(SIX, SIX), [SIX + HOUR], lambda: SIX, accepts_gap=True)
+
+    ticks, waiting = played(ticked, [SIX + 41 * DAY], lambda: SIX, accepts_gap=True)
+
+    assert ticks == []
+    assert waiting.waits
+
+
+def test_whoever_accepts_that_events_are_old_is_not_asked_again_every_day() -> None:
+    start = SIX + 3_000 * DAY
+
+    ticks, _ = played(NEVER, (start + HOUR + number * DAY for number in range(20)), lambda: SIX, accepts_gap=True)
+
+    assert closes_of(ticks) == [start + number * DAY for number in range(20)]
+
+
 def test_while_it_waits_it_tells_and_asks_for_events_once_in_a_quarter_of_an_hour() -> None:
     asked: list[datetime] = []
     ticked, told = Ticked(SIX, SIX), set()
