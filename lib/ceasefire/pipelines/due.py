@@ -110,8 +110,8 @@ def reason_to_wait(closes: Sequence[datetime], known: Known, now: datetime, sett
         return (
             f"waiting, nothing is closed or released: the clock shows {shown}, and from the newest window that was "
             f"closed ({local_text(zone)(before)}) to the newest due one ({said}) lie {days} days with {len(closes)} "
-            f"windows, more than `decision_window.max_gap: {max_gap.text}` allows; if the clock is wrong, set it right; "
-            "if this machine was off, stop and start again with --accept-gap, or close them by hand with "
+            f"windows, more than `decision_window.max_gap: {max_gap.text}` allows; if the clock is wrong, set it "
+            "right; if this machine was off, stop and start again with --accept-gap, or close them by hand with "
             "`ceasefire run`"
         )
     horizon, event = settings.late_horizon, known.newest_event
@@ -120,8 +120,8 @@ def reason_to_wait(closes: Sequence[datetime], known: Known, now: datetime, sett
         return (
             f"waiting, nothing is closed or released: the clock shows {shown}, and the newest event is of "
             f"{local_text(zone)(event)}, more than `late_horizon: {horizon.text}` before the due window ({said}); "
-            "events that are on their way would be too late after it. If the clock is wrong, set it right; if no events come, "
-            "see to their source; if both are right, stop and start again with --accept-gap"
+            "events that are on their way would be too late after it. If the clock is wrong, set it right; if no "
+            "events come, see to their source; if both are right, stop and start again with --accept-gap"
         )
     return ""
 
