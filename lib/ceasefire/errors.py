@@ -75,6 +75,12 @@ class LostCheckpointError(CeasefireError):
     exit_code = 1
 
 
+class BrokenCheckpointError(CeasefireError):
+    """Raised when a file of a query's checkpoint is missing or cannot be read."""
+
+    exit_code = 1
+
+
 class EnvironmentMissingError(CeasefireError):
     """Raised when the machine lacks something: Java, the Delta jars, a folder that can be written."""
 

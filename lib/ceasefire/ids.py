@@ -33,6 +33,11 @@ def payload_hash(key: bytes, canonical_payload: bytes) -> str:
     return _keyed_hash(key, b"payload|", canonical_payload)
 
 
+def key_fingerprint(key: bytes) -> str:
+    """Sixteen hexadecimal digits that tell one key from another and do not tell the key."""
+    return _keyed_hash(key, b"fingerprint|", b"")[:16]
+
+
 def content_hash(text: str) -> str:
     """SHA-256 of a text in hex: the name of a configuration bundle."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -16,7 +18,17 @@ from ceasefire.cli.main import exit_code_of
 from ceasefire.events.verdicts import FUTURE_TOLERANCE
 from ceasefire.pipelines.clock import tick_rows
 from ceasefire.pipelines.decide import decide_closed, decide_window
-from ceasefire.pipelines.quality import CHECKED_TABLES, check_window, each, held_windows, is_checked
+from ceasefire.pipelines.holding import tick_for_mended
+from ceasefire.pipelines.quality import (
+    CHECKED_TABLES,
+    check_window,
+    each,
+    examine_window,
+    failed_windows,
+    held_results,
+    held_windows,
+    is_checked,
+)
 from ceasefire.pipelines.release import release_at, release_due
 from ceasefire.pipelines.run import run
 from ceasefire.pipelines.summary import summaries
@@ -29,6 +41,7 @@ from ceasefire.quality.expectations import (
     unexpected_counts,
 )
 from ceasefire.quality.suites import suite_counts
+from ceasefire.runtime.clock import FixedClock
 from ceasefire.storage.lake import Lake, Write, append_once, read_table, rows_of
 from ceasefire.tables import (
     CLOCK_TICKS,
@@ -37,6 +50,7 @@ from ceasefire.tables import (
     QUALITY_RESULTS,
     SEND_QUEUE,
     WINDOW_CLOSES,
+    WINDOW_FEATURES,
     WITHHELD_SENDS,
     DeltaTable,
 )
@@ -247,3 +261,51 @@ def test_rows_that_are_broken_are_found_and_the_command_says_so_and_ends_with_on
     assert "window_features" in said.out
     assert held_windows(workspace.lake) == [SECOND_CLOSE]
     assert "Release is held:" in words_of_the_page(workspace)
+
+
+def live_tick(spark: SparkSession, at: datetime) -> DataFrame:
+    return spark.createDataFrame(tick_rows([(at, None)], is_live=True))
+
+
+def test_a_check_that_an_error_ends_holds_its_window_by_name_until_it_is_mended_and_what_expires_ends_so(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    # given a decided window, and a file of its features that cannot be read when it is to be checked
+    workspace = run_until(Write(DECISIONS.name, done=True), spark, tmp_path, examine=True)
+    files = list(Path(workspace.lake.path(WINDOW_FEATURES.name)).glob("*.parquet"))
+    for file in files:
+        file.rename(file.with_suffix(".away"))
+
+    # then the decision goes on, and the window is held with the error's own words
+    assert decide_closed(workspace, read_table(workspace.lake, WINDOW_CLOSES), 0) is None
+    (result,) = held_results(workspace.lake)
+    assert result["window_end"] == FIRST_CLOSE
+    assert any(file.name in result["reason"] for file in files)
+    assert held_windows(workspace.lake) == failed_windows(workspace.lake) == [FIRST_CLOSE]
+
+    # and every tick says so; what expires meanwhile ends as expired or for another reason, the rest waits
+    told: list[Mapping[str, Any]] = []
+    figures = release_at(replace(workspace, notice=told.append), live_tick(spark, SECOND_CLOSE), 50)
+    assert figures is not None
+    assert figures.counts["held"] == {"failed": 1}
+    assert [(one["event"], one["window_end"]) for one in told] == [("held", FIRST_CLOSE)]
+    assert "`ceasefire check`" in told[0]["says"]
+    expired = read_table(workspace.lake, DECISIONS).where(F.col("treatment.expires_at") < F.lit(SECOND_CLOSE))
+    over = {one["send_id"] for one in rows_of(expired.select("treatment.send_id"))}
+    assert {one["send_id"] for one in rows_of(read_table(workspace.lake, WITHHELD_SENDS))} == over != set()
+    assert read_table(workspace.lake, SEND_QUEUE).isEmpty()
+    assert not tick_for_mended(workspace)
+
+    # when it is mended and checked again, then a tick is written for it, and the rest is released, once
+    for file in files:
+        file.with_suffix(".away").rename(file)
+    assert not any(one["unexpected_count"] for one in examine_window(workspace, FIRST_CLOSE) if one["is_critical"])
+    at = SECOND_CLOSE + timedelta(hours=9)
+    later = replace(workspace, clock=FixedClock(at))
+    assert tick_for_mended(later)
+    ticks = read_table(workspace.lake, CLOCK_TICKS).where("is_live")
+    figures = release_at(later, ticks, 51)
+    assert figures is not None
+    assert "held" not in figures.counts
+    assert not read_table(workspace.lake, SEND_QUEUE).isEmpty()
+    assert not tick_for_mended(later)

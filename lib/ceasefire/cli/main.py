@@ -17,7 +17,7 @@ from ceasefire.cli.demo import WINDOWS as REAL_WINDOWS
 from ceasefire.cli.demo import play_demo
 from ceasefire.cli.models import model_app
 from ceasefire.cli.operators import erase, holds, pause, resume, revoke
-from ceasefire.cli.options import Conf, Customer, Events, Json, NewEpoch, Root
+from ceasefire.cli.options import AcceptGap, Conf, Customer, Events, Json, NewEpoch, Root
 from ceasefire.cli.output import (
     complain,
     held_lines,
@@ -45,7 +45,7 @@ from ceasefire.errors import INTERRUPTED, CeasefireError, CheckFailedError, Envi
 from ceasefire.ids import customer_id
 from ceasefire.pipelines.explain import explain as explain_decision
 from ceasefire.pipelines.operators import count_on_hold
-from ceasefire.pipelines.quality import check_window
+from ceasefire.pipelines.quality import examine_window, held_results, held_windows
 from ceasefire.pipelines.run import run as run_brand
 from ceasefire.pipelines.show import show_rows
 from ceasefire.pipelines.simulated.comparison import Plan
@@ -163,7 +163,7 @@ def run(
     root: Root,
     events: Events,
     first: Annotated[str | None, typer.Option("--from", help="First close, ISO 8601 with offset.")] = None,
-    until: Annotated[str | None, typer.Option("--until", help="No close after this instant.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="No close after this; must have passed.")] = None,
     new_epoch: NewEpoch = False,
     as_json: Json = False,
 ) -> None:
@@ -178,14 +178,18 @@ def run(
         ran = run_brand(workspace, events, start, end, tell, examine=True)
         rows = summaries(workspace, ran.closes)
         on_hold = count_on_hold(workspace.lake)
+        held = held_lines(held_results(workspace.lake))
     if as_json:
         say_json(rows)
     elif rows:
         say_records(rows)
-        for line in (*refusal_lines(rows), *(line for row in rows for line in held_lines(row["unexpected"]))):
+        for line in refusal_lines(rows):
             complain(line)
     else:
         results().print("No window was due: nothing new to decide.")
+    # Of earlier windows too: whoever runs each morning must not learn of a held window once only.
+    for line in held:
+        complain(line)
     if quarantined := ran.taken_in["quarantined"]:
         complain(
             f"{quarantined:,} of {sum(ran.taken_in.values()):,} rows went into quarantine; each has its reasons: "
@@ -197,19 +201,21 @@ def run(
 
 @app.command()
 def check(conf: Conf, root: Root, as_json: Json = False) -> None:
-    """Check the rows of the newest window; while a critical expectation fails, nothing of it is released.
+    """Check the rows of the newest window and of every held one; while it fails, nothing of a window is released.
 
     Example: ceasefire check --conf ceasefire-demo/conf --root ceasefire-demo
     """
     with progress("starting Spark"), open_workspace(conf, root) as workspace:
-        window_end = newest_window(workspace.lake)
-        results = check_window(workspace, window_end)
+        windows = sorted({*held_windows(workspace.lake), newest_window(workspace.lake)})
+        results = [result for window_end in windows for result in examine_window(workspace, window_end)]
         on_hold = count_on_hold(workspace.lake)
     if as_json:
         say_json(results)
     else:
         names = ["table_name", "expectation", "row_count", "unexpected_count"]
-        say_table(f"Window of {window_end.isoformat()}", names, [[one[name] for name in names] for one in results])
+        for window_end in windows:
+            rows = [[one[name] for name in names] for one in results if one["window_end"] == window_end]
+            say_table(f"Window of {window_end.isoformat()}", names, rows)
     for line in hold_lines(on_hold, f"--conf {conf} --root {root}"):
         complain(line)
     broken = [one for one in results if one["is_critical"] and one["unexpected_count"]]
@@ -225,12 +231,13 @@ def stream(
     new_epoch: NewEpoch = False,
     prometheus: Annotated[int, typer.Option("--prometheus", min=0, max=65535, help="Port for /metrics; 0: none.")] = 0,
     every: Annotated[int, typer.Option("--check-every", min=0, help="Check each so many days' window; 0: none.")] = 7,
+    accept_gap: AcceptGap = False,
 ) -> None:
     """Go on for ever: take in events, decide each window when it is due, release; ends on Ctrl-C or SIGTERM.
 
     Example: ceasefire stream --conf conf/brands/showcase --root lake --events events/
     """
-    play_stream(conf, root, events, new_epoch, prometheus, every)
+    play_stream(conf, root, events, new_epoch, prometheus, every, accept_gap)
 
 
 @app.command()

@@ -12,5 +12,11 @@ Root = Annotated[str, typer.Option("--root", help="Folder that holds the tables 
 Events = Annotated[str, typer.Option("--events", help="Folder of JSON-lines files, or one file.", show_default=False)]
 Customer = Annotated[str, typer.Option("--customer", help="The id that the events carry.", show_default=False)]
 Note = Annotated[str | None, typer.Option("--note", help="Why, for those who look later; no personal data.")]
-NewEpoch = Annotated[bool, typer.Option("--new-epoch", help="Start over where a checkpoint was lost; doubles nothing.")]
+NewEpoch = Annotated[
+    bool, typer.Option("--new-epoch", help="Start over where a checkpoint is gone or broken; doubles nothing.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+AcceptGap = Annotated[
+    bool,
+    typer.Option("--accept-gap", help="Close what is due now, although more time has passed than max_gap allows."),
+]

@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from ceasefire.pipelines.quality import held_line
 from ceasefire.pipelines.run import Progress
 
 WIDE_TABLE_COLUMNS = 8
@@ -77,13 +78,7 @@ def refusal_lines(windows: Sequence[dict[str, Any]]) -> list[str]:
 
 def held_lines(results: Sequence[dict[str, Any]]) -> list[str]:
     """A line for each critical expectation that does not hold, with what to do."""
-    return [
-        f"release of {one['window_end'].isoformat()} is held: {one['table_name']}: {one['expectation']}: "
-        f"{one['unexpected_count']:,} of {one['row_count']:,} rows do not meet it ({one['reason']}); "
-        "put it right, then `ceasefire check`"
-        for one in results
-        if one["is_critical"] and one["unexpected_count"]
-    ]
+    return [held_line(result) for result in results if result["is_critical"] and result["unexpected_count"]]
 
 
 def hold_lines(on_hold: int, where: str) -> list[str]:

@@ -18,14 +18,20 @@ class StreamStatus:
     brand: str
     counts: Counter[str] = field(default_factory=Counter)
     lags: dict[str, float] = field(default_factory=dict)
+    waits: str = ""
+    held: int = 0
 
     def take(self, record: Record) -> None:
-        """Add what a batch came to."""
+        """Add what a batch came to, or note that the clock waits or goes on."""
+        if record["event"] in ("waiting", "going_on"):
+            self.waits = record["says"]
         if record["event"] != "batch":
             return
         query = record["query"].removeprefix(f"{self.brand}_")
         if record["lag_seconds"] is not None:
             self.lags[query] = record["lag_seconds"]
+        if query == "release_sends":
+            self.held = sum(record.get("held", {}).values())
         for counted in ("intake", "outcomes"):
             self.counts.update(record.get(counted, {}))
         for counted in ("queued", "withheld"):
@@ -33,6 +39,8 @@ class StreamStatus:
 
     def line(self, now: datetime, close: datetime, zone_text: str) -> str:
         """`events 1,204 (2 rejected) · …`, how far behind each query is, and when the next window closes.
+
+        What a person has to see to stands first: why the clock waits, and how many windows are held.
 
         Args:
             now: the present instant.
@@ -49,6 +57,10 @@ class StreamStatus:
             f"behind: {lags or 'nothing yet'}",
             f"next close {zone_text}, in {_span(close - now)}",
         ]
+        if self.held:
+            parts.insert(0, f"{self.held:,} windows held by their check (`ceasefire check`)")
+        if self.waits:
+            parts.insert(0, self.waits)
         return " · ".join(parts)
 
 

@@ -17,7 +17,7 @@ from ceasefire.pipelines.quality import each
 from ceasefire.pipelines.stream import stream
 from ceasefire.pipelines.workspace import Workspace, load_brand
 from ceasefire.runtime.logs import json_lines
-from ceasefire.runtime.metrics import Sink, listening
+from ceasefire.runtime.metrics import Sink, listening, to_all
 from ceasefire.runtime.prometheus import prometheus_page
 from ceasefire.runtime.stopping import stop_requests
 from ceasefire.storage.locks import require_free
@@ -25,7 +25,9 @@ from ceasefire.storage.locks import require_free
 LOG_FILE = "_logs/stream.jsonl"
 
 
-def play_stream(conf: Path, root: str, events: str, new_epoch: bool, prometheus: int, check_every: int) -> None:
+def play_stream(
+    conf: Path, root: str, events: str, new_epoch: bool, prometheus: int, check_every: int, accept_gap: bool
+) -> None:
     """Run the four queries and the clock until the process is asked to end."""
     at_work = load_brand(conf, os.environ)
     require_events(events)
@@ -44,7 +46,13 @@ def play_stream(conf: Path, root: str, events: str, new_epoch: bool, prometheus:
             sinks.append(stack.enter_context(prometheus_page(prometheus)))
         workspace = stack.enter_context(session_for(at_work, root, new_epoch))
         report = stack.enter_context(listening(workspace.lake.spark, sinks))
-        watched = replace(workspace, report=report, is_examined=each(check_every))
+        watched = replace(
+            workspace,
+            report=report,
+            notice=to_all(sinks),
+            is_examined=each(check_every),
+            accepts_gap=accept_gap,
+        )
         stream(watched, events, stop, tell, lambda: tell(_status_line(status, watched)))
     complain("stopped; the same command goes on where this one ended")
 

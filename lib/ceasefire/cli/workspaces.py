@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ceasefire.errors import UsageError
+from ceasefire.pipelines.pins import require_same_key
 from ceasefire.pipelines.workspace import BrandAtWork, Workspace, load_brand, require_tables
 from ceasefire.runtime.clock import WallClock
 from ceasefire.runtime.session import local_session
@@ -20,11 +21,13 @@ def open_workspace(conf: Path, root: str) -> Iterator[Workspace]:
     """The brand of a folder on the tables that a run left under a root, for commands that only read.
 
     Raises:
-        UsageError: there is nothing of this brand; said before Spark is started.
+        UsageError: there is nothing of this brand; said before Spark is started. Or the tables were made with another
+            key of the pseudonyms.
     """
     at_work = load_brand(conf, os.environ)
     require_tables(root, at_work.brand.settings.brand)
     with session_for(at_work, root) as workspace:
+        require_same_key(workspace)
         yield workspace
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from ceasefire.addresses import AddressRules, is_region
 from ceasefire.config.parsing import COUNTRY, CURRENCY, CUSTOMER_KEY, IDENTIFIER, LOCALE, Declared, NotYet, refused
@@ -18,11 +18,19 @@ AddressKind = Literal["email", "phone", "push_token"]
 
 ADDRESS_OF_CHANNEL: dict[str, AddressKind] = {"email": "email", "sms": "phone", "push": "push_token"}
 
+MAX_GAP_DAYS = 366
+
 
 def _whole_day(value: object) -> object:
     if value != "1d":
         raise refused("not supported yet", "1d")
     return value
+
+
+def _at_least_a_day(span: Span) -> Span:
+    if not span.in_days or not 1 <= span.count <= MAX_GAP_DAYS:
+        raise refused("no gap between daily windows", f"1d to {MAX_GAP_DAYS}d, in days, as in 3d")
+    return span
 
 
 def _known_policy(value: object) -> object:
@@ -32,11 +40,15 @@ def _known_policy(value: object) -> object:
 
 
 class DecisionWindow(Declared):
-    """When all customers are decided together: every day at a whole hour of the brand's clock."""
+    """When all customers are decided together: every day at a whole hour of the brand's clock.
+
+    `max_gap`: local days between two closes in a row, beyond which a stream waits for a person.
+    """
 
     every: Annotated[Literal["1d"], BeforeValidator(_whole_day)] = "1d"
     at: ClockHour
     grace: SpanOfTime = Span("30m", 30, "m")
+    max_gap: Annotated[SpanOfTime, AfterValidator(_at_least_a_day)] = Span("3d", 3, "d")
 
 
 class Capacity(Declared):

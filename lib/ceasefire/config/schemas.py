@@ -24,7 +24,7 @@ Schema = dict[str, Any]
 
 _SECTION = re.compile(r"^## (?P<name>\w+)[.:]", re.MULTILINE)
 _ROW = re.compile(r"^\| (?P<keys>`[^|]*) \| (?P<meaning>.*) \| [^|]* \|$", re.MULTILINE)
-_OF_THE_COMMAND_LINE = ("once", "new_epoch")
+_OF_THE_COMMAND_LINE = ("once", "new_epoch", "accept_gap")
 
 
 class _Generator(GenerateJsonSchema):

@@ -32,7 +32,8 @@ class JobSettings(BaseSettings):
         check_every: the rows of each so many days' window are checked before they are released; 0: of none.
         kafka: a broker whose topics are read or written; None: there is none.
         once: end when the input is drained instead of going on for ever.
-        new_epoch: start over where a checkpoint was lost.
+        new_epoch: start over where a checkpoint is gone or broken.
+        accept_gap: make due what is due now, although more time has passed than `max_gap` allows; for the clock alone.
     """
 
     model_config = SettingsConfigDict(env_prefix="CEASEFIRE_", frozen=True, extra="forbid")
@@ -47,10 +48,11 @@ class JobSettings(BaseSettings):
     kafka: KafkaSettings | None = None
     once: bool = False
     new_epoch: bool = False
+    accept_gap: bool = False
 
 
 def settings_from_args(argv: Sequence[str] | None, job: str) -> JobSettings:
-    """Settings from `--settings FILE [--once] [--new-epoch]`; `--conf` belongs to spark-submit.
+    """Settings from `--settings FILE [--once] [--new-epoch] [--accept-gap]`; `--conf` belongs to spark-submit.
 
     Raises:
         UsageError: the file cannot be read.
@@ -59,12 +61,13 @@ def settings_from_args(argv: Sequence[str] | None, job: str) -> JobSettings:
     parser = argparse.ArgumentParser(prog=job)
     parser.add_argument("--settings", type=Path, required=True, help="YAML file, as conf/base.yaml")
     parser.add_argument("--once", action="store_true", help="end when the input is drained")
-    parser.add_argument("--new-epoch", action="store_true", help="start over if the checkpoint was lost")
+    parser.add_argument("--new-epoch", action="store_true", help="start over if the checkpoint is gone or broken")
+    parser.add_argument("--accept-gap", action="store_true", help="close what is due, whatever max_gap allows")
     arguments = parser.parse_args(argv)
-    return read_settings(arguments.settings, arguments.once, arguments.new_epoch)
+    return read_settings(arguments.settings, arguments.once, arguments.new_epoch, arguments.accept_gap)
 
 
-def read_settings(file: Path, once: bool, new_epoch: bool = False) -> JobSettings:
+def read_settings(file: Path, once: bool, new_epoch: bool = False, accept_gap: bool = False) -> JobSettings:
     """Settings of a file.
 
     Raises:
@@ -79,7 +82,7 @@ def read_settings(file: Path, once: bool, new_epoch: bool = False) -> JobSetting
         raise ConfigurationError(problems)
     values: dict[str, Any] = data if isinstance(data, dict) else {}
     try:
-        return JobSettings(**{**values, "once": once, "new_epoch": new_epoch})
+        return JobSettings(**{**values, "once": once, "new_epoch": new_epoch, "accept_gap": accept_gap})
     except ValidationError as error:
         raise ConfigurationError(_problem(details, str(file), lines) for details in error.errors()) from None
 

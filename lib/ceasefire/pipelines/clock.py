@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
 from pyspark.sql import functions as F
 
-from ceasefire.config.brand import DecisionWindow
+from ceasefire.config.brand import BrandSettings, DecisionWindow
 from ceasefire.config.schedule import last_close_at_or_before, window_closes
 from ceasefire.config.units import instant_micros, instant_of
+from ceasefire.pipelines.due import Known, reason_to_wait
 from ceasefire.pipelines.workspace import Workspace
-from ceasefire.storage.lake import append_once, read_table, rows_of
+from ceasefire.storage.lake import Lake, append_once, read_table, remembered, rows_of, table_version
 from ceasefire.tables import CLOCK_TICKS, EVENTS
 
 TICK_EVERY = timedelta(minutes=15)
@@ -29,10 +31,18 @@ class Ticked:
     Attributes:
         at: its newest live tick; None before the first.
         window_end: the newest close that it made due; None before the first.
+        accepted: what it showed when a person accepted that; None without one.
+        waits: why it makes nothing due although the wall clock says so; empty when it does not wait.
+        told_at: when it last told that it waits, or goes on.
+        newest_event: the newest accepted event when it was last asked for.
     """
 
     at: datetime | None
     window_end: datetime | None
+    accepted: datetime | None = None
+    waits: str = ""
+    told_at: datetime | None = None
+    newest_event: datetime | None = None
 
 
 def due_ticks(ticked: Ticked, now: datetime, window: DecisionWindow, zone: str, may_close: bool = True) -> list[Tick]:
@@ -53,7 +63,8 @@ def due_ticks(ticked: Ticked, now: datetime, window: DecisionWindow, zone: str, 
     if closes and may_close:
         # A tick's instant is its key.
         return [(now + number * timedelta.resolution, instant_of(close)) for number, close in enumerate(closes)]
-    if ticked.at is None or quarter_of(ticked.at) < quarter_of(now):
+    # A clock that was put right goes on at once, and not only when it comes to where it had been.
+    if ticked.at is None or quarter_of(ticked.at) != quarter_of(now):
         return [(now, None)]
     return []
 
@@ -86,16 +97,70 @@ def newest_ticks(workspace: Workspace) -> Ticked:
 def tick(workspace: Workspace, ticked: Ticked) -> Ticked:
     """Write the ticks that are due now; how far the clock has come then.
 
-    No window closes before anything has happened: a brand's first events may still be on their way.
+    No window closes before anything has happened: a brand's first events may still be on their way. While the clock
+    shows a time that `reason_to_wait` does not believe, nothing is written: nothing closes and nothing is released.
     """
     lake, settings, now = workspace.lake, workspace.brand.settings, workspace.clock.now()
     may_close = ticked.window_end is not None or not read_table(lake, EVENTS).isEmpty()
+    due, after = planned_ticks(
+        ticked, now, settings, may_close, lambda: _newest_event(lake), accepts_gap=workspace.accepts_gap
+    )
+    if after.told_at != ticked.told_at:
+        event = "waiting" if after.waits else "going_on"
+        workspace.notice({"event": event, "query": f"{lake.brand}_clock", "at": now, "says": after.waits})
+    if due:
+        # Versions must grow, and a clock may be set back: the table's own do.
+        append_once(lake, CLOCK_TICKS, tick_rows(due, is_live=True), "present", table_version(lake, CLOCK_TICKS))
+    return after
+
+
+def planned_ticks(
+    ticked: Ticked,
+    now: datetime,
+    settings: BrandSettings,
+    may_close: bool,
+    newest_event: Callable[[], datetime | None],
+    accepts_gap: bool = False,
+) -> tuple[list[Tick], Ticked]:
+    """Return the ticks to write now, none while the clock is not believed, and how far it has come with them.
+
+    Args:
+        ticked: how far the clock has come.
+        now: what it shows.
+        settings: of the brand.
+        may_close: whether there is anything to close a window about.
+        newest_event: finds the instant of the newest accepted event; asked when a close is due, and while the clock
+            waits once in a quarter of an hour.
+        accepts_gap: whether a person has accepted what the clock shows at the first look; it says nothing of a later
+            jump.
+    """
     due = due_ticks(ticked, now, settings.decision_window, settings.time_zone, may_close)
-    if not due:
-        return ticked
-    append_once(lake, CLOCK_TICKS, tick_rows(due, is_live=True), "clock", instant_micros(now))
+    closes = [close for _, close in due if close is not None]
+    if accepts_gap and ticked.accepted is None:
+        ticked = replace(ticked, accepted=now)
+    is_new_quarter = ticked.told_at is None or quarter_of(ticked.told_at) != quarter_of(now)
+    if closes and (not ticked.waits or is_new_quarter):
+        ticked = replace(ticked, newest_event=newest_event())
+    known = Known(ticked.window_end, ticked.newest_event, ticked.accepted)
+    waits = reason_to_wait(closes, known, now, settings)
+    if bool(waits) != bool(ticked.waits) or (waits and is_new_quarter):
+        ticked = replace(ticked, told_at=now)
+    ticked = replace(ticked, waits=waits)
+    if waits or not due:
+        return [], ticked
     at, window_end = due[-1]
-    return replace(ticked, at=at, window_end=window_end or ticked.window_end)
+    return due, replace(ticked, at=at, window_end=window_end or ticked.window_end)
+
+
+def _newest_event(lake: Lake) -> datetime | None:
+    """The instant of the newest accepted event."""
+
+    def ask() -> datetime | None:
+        (newest,) = rows_of(read_table(lake, EVENTS).agg(F.max("event_at").alias("event_at")))
+        found: datetime | None = newest["event_at"]
+        return found
+
+    return remembered(lake, "newest event", [EVENTS], ask)
 
 
 def tick_rows(ticks: list[Tick], is_live: bool) -> pa.Table:

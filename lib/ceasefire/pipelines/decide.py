@@ -23,7 +23,7 @@ from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, HELD_BACK, PASS
 from ceasefire.pipelines.memberships import Changes, membership_changes
 from ceasefire.pipelines.models import models_in_use
 from ceasefire.pipelines.persons import person_by_id, persons_as_of
-from ceasefire.pipelines.quality import check_window, is_checked
+from ceasefire.pipelines.quality import examine_window, is_checked
 from ceasefire.pipelines.settlement import (
     Window,
     capacity_used,
@@ -96,7 +96,7 @@ def decide_closed(workspace: Workspace, closes: DataFrame, batch_id: int) -> Fig
         run, is_new = decide_window(workspace, close)
         # After the commit, and again if it was not come to: a check decides nothing, it only holds the release.
         if run["is_examined"] and not is_checked(workspace.lake, close["window_end"]):
-            check_window(workspace, close["window_end"])
+            examine_window(workspace, close["window_end"])
         if not is_new:
             continue
         decided = close["window_end"]

@@ -10,15 +10,16 @@ from dataclasses import replace
 
 from ceasefire.config.kafka import broker_of
 from ceasefire.config.settings import JobSettings, settings_from_args
-from ceasefire.errors import INTERRUPTED, CeasefireError
+from ceasefire.errors import INTERRUPTED, CeasefireError, CheckFailedError
 from ceasefire.pipelines.clock import newest_ticks, tick
+from ceasefire.pipelines.pins import pin_key
 from ceasefire.pipelines.quality import each
 from ceasefire.pipelines.stream import run_clock
 from ceasefire.pipelines.streams import Follower, Followers
 from ceasefire.pipelines.workspace import Workspace, load_brand
 from ceasefire.runtime.clock import WallClock
 from ceasefire.runtime.logs import json_lines
-from ceasefire.runtime.metrics import listening
+from ceasefire.runtime.metrics import listening, to_all
 from ceasefire.runtime.prometheus import prometheus_page
 from ceasefire.runtime.session import job_session
 from ceasefire.runtime.stopping import stop_requests
@@ -39,7 +40,7 @@ def run_job(job: str, argv: Sequence[str] | None, start: Start) -> None:
             if settings.prometheus:
                 sinks.append(stack.enter_context(prometheus_page(settings.prometheus)))
             report = stack.enter_context(listening(workspace.lake.spark, sinks))
-            start(replace(workspace, report=report), settings).finish(stop)
+            start(replace(workspace, report=report, notice=to_all(sinks)), settings).finish(stop)
 
     work_in_job(job, argv, follow)
 
@@ -47,9 +48,12 @@ def run_job(job: str, argv: Sequence[str] | None, start: Start) -> None:
 def run_clock_job(job: str, argv: Sequence[str] | None) -> None:
     """Read the settings and be the clock of the other jobs; with `--once`, write what is due now."""
 
-    def work(workspace: Workspace, settings: JobSettings) -> None:
+    def work(told: Workspace, settings: JobSettings) -> None:
+        workspace = replace(told, accepts_gap=settings.accept_gap, notice=json_lines(None))
         if settings.once:
-            tick(workspace, newest_ticks(workspace))
+            ticked = tick(workspace, newest_ticks(workspace))
+            if ticked.waits:
+                raise CheckFailedError(ticked.waits)
             return
         with stop_requests() as stop:
             run_clock(workspace, stop, [], lambda: None)
@@ -67,6 +71,7 @@ def work_in_job(job: str, argv: Sequence[str] | None, work: Work) -> None:
             lake = Lake(spark, settings.root, at_work.brand.settings.brand)
             create_tables(lake, ALL_TABLES)
             workspace = Workspace(lake, at_work, WallClock(), settings.tracking, broker, settings.new_epoch)
+            pin_key(workspace)
             work(replace(workspace, is_examined=each(settings.check_every)), settings)
     except CeasefireError as error:
         sys.stderr.write(f"{error}\n")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ceasefire.errors import CeasefireError
+from ceasefire.pipelines.pins import require_same_key
 from ceasefire.pipelines.views import newest_window
 from ceasefire.pipelines.workspace import Workspace, load_brand, require_tables
 from ceasefire.runtime.clock import WallClock
@@ -57,6 +58,7 @@ def notebook_workspace(conf: str, root: str) -> Workspace:
         require_tables(root, at_work.brand.settings.brand)
         spark = lasting_session("notebook", {})
         workspace = Workspace(Lake(spark, root, at_work.brand.settings.brand), at_work, WallClock())
+        require_same_key(workspace)
         newest_window(workspace.lake)
         return workspace
     except CeasefireError as error:

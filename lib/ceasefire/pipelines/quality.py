@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from ceasefire.pipelines.workspace import Workspace
 from ceasefire.quality.expectations import Expectation, checked_columns, expectations_of, unexpected_counts
 from ceasefire.quality.page import quality_page
 from ceasefire.quality.suites import suite_counts
+from ceasefire.runtime.failures import cause_of
 from ceasefire.storage.lake import Lake, append_once, read_table, remembered, rows_of
 from ceasefire.tables import (
     DECISIONS,
@@ -28,6 +29,9 @@ from ceasefire.tables import (
 )
 
 PAGE = "quality.html"
+THE_CHECK = "check"
+CAME_TO_ITS_END = "came to its end"
+LONGEST_REASON = 400
 CHECKED_TABLES = (EVENTS, WINDOW_FEATURES, DECISIONS)
 
 
@@ -76,6 +80,49 @@ def check_window(workspace: Workspace, window_end: datetime) -> list[dict[str, A
     return results
 
 
+def examine_window(workspace: Workspace, window_end: datetime) -> list[dict[str, Any]]:
+    """Check a window as `check_window`; a check that cannot be taken to its end counts as failed and holds the window.
+
+    Returns:
+        The rows of quality_results; of a check that did not end, one that says why.
+
+    Raises:
+        UsageError: the window is not decided.
+    """
+    try:
+        return check_window(workspace, window_end)
+    except UsageError:
+        raise
+    except Exception as error:
+        lake = workspace.lake
+        number = _next_number(lake, window_end)
+        results = [unended_check(window_end, number, error)]
+        table = pa.Table.from_pylist(results, schema=QUALITY_RESULTS.arrow_schema)
+        append_once(lake, QUALITY_RESULTS, table, f"check {epoch_minutes(window_end)}", number)
+        return results
+
+
+def unended_check(window_end: datetime, number: int, error: Exception) -> dict[str, Any]:
+    """Return the row of quality_results of a check that an error ended.
+
+    Args:
+        window_end: the close.
+        number: of the check.
+        error: what was raised.
+    """
+    said = " ".join(str(cause_of(error)).split())
+    return {
+        "window_end": window_end,
+        "check_number": number,
+        "table_name": THE_CHECK,
+        "expectation": CAME_TO_ITS_END,
+        "reason": said[:LONGEST_REASON],
+        "is_critical": True,
+        "row_count": 0,
+        "unexpected_count": 1,
+    }
+
+
 def newest_results(lake: Lake) -> DataFrame:
     """The rows of the newest check of each window."""
     of_window = Window.partitionBy("window_end")
@@ -88,6 +135,77 @@ def held_windows(lake: Lake) -> list[datetime]:
     examined = {one.window_end for one in decided_windows(lake) if one.is_examined}
     is_broken = remembered(lake, "broken windows", [QUALITY_RESULTS], lambda: _broken_windows(lake))
     return sorted(examined - is_broken.keys() | {window for window, broken in is_broken.items() if broken})
+
+
+def failed_windows(lake: Lake) -> list[datetime]:
+    """The held windows whose newest check failed; the others are yet to be checked."""
+    is_broken = remembered(lake, "broken windows", [QUALITY_RESULTS], lambda: _broken_windows(lake))
+    return sorted(window for window, broken in is_broken.items() if broken)
+
+
+def mended_windows(lake: Lake) -> list[datetime]:
+    """The windows of which a check failed once, and the newest one did not."""
+
+    def ask() -> list[datetime]:
+        is_broken = F.col("is_critical") & (F.col("unexpected_count") > 0)
+        once = rows_of(read_table(lake, QUALITY_RESULTS).where(is_broken).select("window_end").distinct())
+        return [row["window_end"] for row in once]
+
+    failed_once = remembered(lake, "windows that failed once", [QUALITY_RESULTS], ask)
+    return sorted(set(failed_once) - set(failed_windows(lake)))
+
+
+def held_results(lake: Lake) -> list[dict[str, Any]]:
+    """Why windows are held: the critical results that do not hold, and a row for each window that is not checked yet.
+
+    Returns:
+        Rows as of quality_results, by window; of a window that is not checked yet check_number is -1.
+    """
+    failed, held = failed_windows(lake), held_windows(lake)
+    if not held:
+        return []
+    is_broken = F.col("is_critical") & (F.col("unexpected_count") > 0)
+    rows = rows_of(newest_results(lake).where(F.col("window_end").isin(held) & is_broken))
+    unchecked = [_unchecked(window) for window in held if window not in failed]
+    return sorted([*rows, *unchecked], key=lambda row: (row["window_end"], row["table_name"], row["expectation"]))
+
+
+def held_line(result: Mapping[str, Any]) -> str:
+    """Say in one line why a window is held, and what to do.
+
+    Args:
+        result: a row of `held_results`.
+    """
+    if result["check_number"] < 0:
+        why = "its rows are not checked yet; the next run does it, or `ceasefire check`"
+    elif result["expectation"] == CAME_TO_ITS_END:
+        why = f"its check did not come to its end: {result['reason']}; put it right, then `ceasefire check`"
+    else:
+        why = (
+            f"{result['table_name']}: {result['expectation']}: {result['unexpected_count']:,} of "
+            f"{result['row_count']:,} rows do not meet it ({result['reason']}); put it right, then `ceasefire check`"
+        )
+    return f"release of {result['window_end'].isoformat()} is held: {why}"
+
+
+def held_counts(lake: Lake) -> dict[str, int]:
+    """How many windows are held, by why: `failed` or `unchecked`; what is 0 is left out."""
+    failed = len(failed_windows(lake))
+    counts = {"failed": failed, "unchecked": len(held_windows(lake)) - failed}
+    return {why: count for why, count in counts.items() if count > 0}
+
+
+def _unchecked(window_end: datetime) -> dict[str, Any]:
+    return {
+        "window_end": window_end,
+        "check_number": -1,
+        "table_name": THE_CHECK,
+        "expectation": CAME_TO_ITS_END,
+        "reason": "not checked yet",
+        "is_critical": True,
+        "row_count": 0,
+        "unexpected_count": 1,
+    }
 
 
 def _broken_windows(lake: Lake) -> dict[datetime, bool]:

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ceasefire.errors import CheckFailedError
+from ceasefire.pipelines.holding import expiring_windows, is_expired, tell_held
 from ceasefire.pipelines.quality import held_windows
 from ceasefire.pipelines.streams import Follower, start_follower
 from ceasefire.pipelines.windows import decided_windows
@@ -70,7 +71,8 @@ def release_at(workspace: Workspace, ticks: DataFrame, batch_id: int) -> Figures
     if not batch:
         return None  # the creation of the table is a batch too
     now = max((one["tick_at"] for one in batch if one["is_live"]), default=None)
-    return release_due(workspace, [one["tick_at"] for one in batch], now, batch_id)
+    figures = release_due(workspace, [one["tick_at"] for one in batch], now, batch_id)
+    return tell_held(workspace, figures)
 
 
 def release_due(workspace: Workspace, ticks: Sequence[datetime], now: datetime | None, batch_id: int) -> Figures | None:
@@ -92,11 +94,14 @@ def release_due(workspace: Workspace, ticks: Sequence[datetime], now: datetime |
     lake = workspace.lake
     # What is held is read last: before a window's decisions are there, its run says whether they are to be checked.
     open_sends = _open_sends(lake, min(ticks), now)
-    known = open_sends.select("as_of", "slot_at", "judged_at").distinct()
+    known = open_sends.select("as_of", "slot_at", "expires_at", "judged_at").distinct()
     slots, held = together((lambda: rows_of(known), lambda: held_windows(lake)))
     if held:
-        open_sends = open_sends.where(~F.col("as_of").isin(held))
-        slots = [one for one in slots if one["as_of"] not in held]
+        # What expires while its window is held does not wait for the check any more: it may not go, whatever it says.
+        expiring = expiring_windows(lake, now)
+        is_over = F.col("as_of").isin(expiring) & (F.col("expires_at") < F.lit(now))
+        open_sends = open_sends.where(~F.col("as_of").isin(held) | is_over)
+        slots = [one for one in slots if one["as_of"] not in held or is_expired(one, expiring, now)]
     # What this batch has judged already, if it ended before it was counted, is counted when it is repeated.
     judged_before = [one for one in slots if one["judged_at"] is not None]
     open_slots = [one for one in slots if one["judged_at"] is None]

@@ -11,13 +11,15 @@ from datetime import datetime
 from pyspark.sql import functions as F
 
 from ceasefire.arbitration.slots import possible_slots
-from ceasefire.config.schedule import last_close_at_or_before, window_closes
 from ceasefire.config.units import instant_micros, instant_of
 from ceasefire.errors import UsageError
 from ceasefire.pipelines.clock import Tick, tick_rows
 from ceasefire.pipelines.decide import start_decide
+from ceasefire.pipelines.due import refuse_ahead, refuse_no_close, whole_closes
 from ceasefire.pipelines.features import start_features
+from ceasefire.pipelines.holding import tick_for_mended
 from ceasefire.pipelines.ingest import start_ingest
+from ceasefire.pipelines.pins import pin_key
 from ceasefire.pipelines.release import start_release
 from ceasefire.pipelines.streams import Follower
 from ceasefire.pipelines.turns import NotItsTurnError, Turns
@@ -68,17 +70,20 @@ def run(
         source: folder, file or topic of events.
         first: first close, when nothing is closed yet; None: the newest whole one alone.
         until: no close after it; None: the last whole close at or before the newest event. It never bounds ingest.
+            Whatever it says, no window is closed before its grace is over by the clock of the workspace.
         progress: told in a few words what is being done.
         before_windows: done once everything is taken in and nothing of it is decided.
         examine: whether the rows of the first window and of the last are checked before anything of them is released.
 
     Raises:
         UsageError: there is no such source, or `first` is no close, or lies before the newest one; or an earlier run
-            ended amid a window that is not the first of these.
+            ended amid a window that is not the first of these; or `first` or `until` lies ahead of the clock.
     """
     lake = workspace.lake
+    refuse_ahead(first, until, workspace.clock.now())
     progress("opening the tables")
     create_tables(lake, ALL_TABLES)
+    pin_key(workspace)
     taken_in: Counter[str] = Counter()
 
     def count(query: str, batch_id: int, figures: Figures) -> None:
@@ -111,6 +116,7 @@ def run(
             turns.call(close, followers["features"].has_ended)
             later = next(iter(closes[number - 1 + TOLD_AHEAD :]), None)
             _settle(workspace, followers, close, later, label, progress)
+        tick_for_mended(workspace)
         # Who is stopped within a batch has to repeat it, and Spark prints a thousand lines about the interruption.
         turns.end()
         with suppress(NotItsTurnError):  # a run that was interrupted may have told of windows behind our last
@@ -125,26 +131,18 @@ def run(
 
 
 def due_closes(workspace: Workspace, first: datetime | None, until: datetime | None) -> list[datetime]:
-    """The closes that a run has to settle: after the newest closed one, in order."""
+    """The closes that a run has to settle: after the newest closed one, in order, and none whose grace is not over."""
     lake, settings = workspace.lake, workspace.brand.settings
-    hour, zone = settings.decision_window.at, settings.time_zone
     newest = newest_close(lake)
     (last_event,) = rows_of(read_table(lake, EVENTS).agg(F.max("event_at").alias("event_at")))
     if last_event["event_at"] is None:
         return []
-    if first is not None and last_close_at_or_before(instant_micros(first), hour, zone) != instant_micros(first):
-        nearest = instant_of(last_close_at_or_before(instant_micros(first), hour, zone))
-        raise UsageError(
-            f"--from {first.isoformat()} is no close of this brand; windows close at {hour:02d}:00 {zone}, "
-            f"the one before it is {nearest.isoformat()}"
-        )
-    end = instant_micros(until if until is not None else last_event["event_at"])
+    if first is not None:
+        refuse_no_close(first, settings)
     if newest is not None:
         _refuse_gap_before(workspace, first, newest)
-        after: int | None = instant_micros(newest)
-    else:
-        after = None if first is None else instant_micros(first) - 1
-    return [instant_of(close) for close in window_closes(after, end, hour, zone)]
+    end = until if until is not None else last_event["event_at"]
+    return whole_closes(newest, first, end, workspace.clock.now(), settings)
 
 
 def _refuse_gap_before(workspace: Workspace, first: datetime | None, newest: datetime) -> None:

@@ -9,6 +9,7 @@ from ceasefire.pipelines.clock import newest_ticks, tick
 from ceasefire.pipelines.decide import start_decide
 from ceasefire.pipelines.features import start_features
 from ceasefire.pipelines.ingest import start_ingest
+from ceasefire.pipelines.pins import pin_key
 from ceasefire.pipelines.release import start_release
 from ceasefire.pipelines.run import Progress
 from ceasefire.pipelines.streams import Follower
@@ -39,6 +40,7 @@ def stream(workspace: Workspace, source: str, stop: Event, progress: Progress, l
     """
     progress("opening the tables")
     create_tables(workspace.lake, ALL_TABLES)
+    pin_key(workspace)
     followers: list[Follower] = []
     try:
         followers.append(start_ingest(workspace, source, once=False))

@@ -129,9 +129,8 @@ def _known_rows(workspace: Workspace, model: str, past: Sequence[PastCampaign]) 
     as_of, through_batch = past[0].as_of, past[0].through_batch
     channels = tuple(workspace.brand.settings.channels)
     events = read_table(lake, EVENTS).where(F.col("ingest_batch") <= through_batch)
-    of_persons = histories_as_of(
-        lake, packed_histories(events, workspace.brand.settings.address_kinds), as_of, through_batch, channels
-    )
+    packed = packed_histories(events, workspace.brand.settings.address_kinds)
+    of_persons = histories_as_of(lake, packed, as_of, through_batch, channels)
     histories = histories_for(at_work.programs, of_persons)
     person_of = person_by_id(lake, as_of, through_batch)
     listed = lake.spark.createDataFrame(listed_customers(workspace.brand.bundle.lists, person_of))

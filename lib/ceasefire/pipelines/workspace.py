@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from ceasefire.config.brand import BrandSettings
 from ceasefire.config.bundle import Brand, Bundle, customer_key, parse_bundle, read_bundle, read_draft
@@ -46,6 +47,10 @@ def unreported(query: str, batch_id: int, figures: Figures) -> None:
     """The watcher of those whom nobody watches."""
 
 
+def unnoticed(record: Mapping[str, Any]) -> None:
+    """Ignore a record of what happens between batches."""
+
+
 def never(window_end: datetime) -> bool:
     """The windows that are examined when none is."""
     return False
@@ -63,10 +68,13 @@ class Workspace:
     Attributes:
         tracking: the address of an MLflow server; empty: models are registered beside the tables.
         broker: where topics are, if any are read or written.
-        new_epoch: whether a query whose checkpoint is gone may start over.
+        new_epoch: whether a query whose checkpoint is gone or broken may start over.
         report: told by each batch of a query (its name, the batch's id) what it came to.
         is_examined: whether the rows of a window are checked once it is decided; a check takes some ten seconds.
         turn: entered when everything is ready to close a window, which is closed within; begins when it may be.
+        accepts_gap: whether a person has accepted that more time has passed since the newest closed window than
+            `decision_window.max_gap` allows.
+        notice: told what happens between batches: a record with event (waiting, going_on, held), query, at and says.
     """
 
     lake: Lake
@@ -78,6 +86,8 @@ class Workspace:
     report: Callable[[str, int, Figures], None] = unreported
     is_examined: Callable[[datetime], bool] = never
     turn: Callable[[datetime], AbstractContextManager[None]] = at_any_time
+    accepts_gap: bool = False
+    notice: Callable[[Mapping[str, Any]], None] = unnoticed
 
     @property
     def brand(self) -> Brand:

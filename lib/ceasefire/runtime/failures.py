@@ -6,7 +6,14 @@ import re
 from collections.abc import Iterator
 
 from ceasefire import errors
-from ceasefire.errors import CeasefireError, CheckFailedError, ConfigurationError, EnvironmentMissingError, Problem
+from ceasefire.errors import (
+    BrokenCheckpointError,
+    CeasefireError,
+    CheckFailedError,
+    ConfigurationError,
+    EnvironmentMissingError,
+    Problem,
+)
 
 # As Python's tracebacks name our errors, in whatever text the JVM has wrapped them.
 _OURS = re.compile(rf"^{re.escape(errors.__name__)}\.(?P<name>\w+): (?P<message>.*)")
@@ -14,6 +21,13 @@ _OURS = re.compile(rf"^{re.escape(errors.__name__)}\.(?P<name>\w+): (?P<message>
 _AFTER_IT = re.compile(r"^\s*$|^ SQLSTATE: |^=== |^Traceback |^JVM stacktrace|^\s+at ")
 _KAFKA_LOST = re.compile(r"Some data may have been lost because.*?Reason: (?P<reason>[^\n]*?)\.?\s*(\n|$)", re.DOTALL)
 _KAFKA_FAILED = re.compile(r"org\.apache\.kafka\.[\w.]+\.(?P<what>\w+Exception: [^\n]*)")
+# What Spark says of a checkpoint that it cannot read, as far as it names the file.
+_BROKEN_CHECKPOINT = re.compile(
+    r"Failed to read log file (?P<unread>\S+?)\.? Incomplete log file"
+    r"|Checkpoint location (?P<without_metadata>\S+) is in an inconsistent state"
+    r"|terminated with exception: (?P<gone>\S+/(?:sources|offsets|commits)/\S+) doesn't exist"
+)
+_INSIDE_CHECKPOINT = re.compile(r"/(?:sources/\d+|offsets|commits)/[^/]*$|/metadata$")
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '(?P<module>\w+)")
 _OTHER_PYTHON = re.compile(r"different version: (?P<worker>[\d.]*\d) than that in driver: (?P<driver>[\d.]*\d)")
 # What Py4J says before it says what happened.
@@ -44,7 +58,7 @@ def cause_of(error: BaseException) -> CeasefireError:
         if match and isinstance(kind, type) and issubclass(kind, CeasefireError):
             return _rebuilt(kind, [match["message"], *_until_it_ends(lines[number + 1 :])])
     text = str(error)
-    return _of_workers(text) or _of_kafka(text) or CeasefireError(_one_line(error, lines))
+    return _of_workers(text) or _of_kafka(text) or _of_checkpoint(text) or CeasefireError(_one_line(error, lines))
 
 
 def _of_workers(text: str) -> CeasefireError | None:
@@ -79,6 +93,21 @@ def _of_kafka(text: str) -> CeasefireError | None:
             "clients in by the kafka.options of the settings"
         )
     return None
+
+
+def _of_checkpoint(text: str) -> CeasefireError | None:
+    """Which file of a checkpoint Spark cannot read, if that is what stopped it."""
+    broken = _BROKEN_CHECKPOINT.search(text)
+    if broken is None:
+        return None
+    without_metadata = broken["without_metadata"]
+    file = f"{without_metadata}/metadata" if without_metadata else broken["unread"] or broken["gone"]
+    what = "cannot be read" if broken["unread"] else "is gone"
+    folder = _INSIDE_CHECKPOINT.sub("", file)
+    return BrokenCheckpointError(
+        f"its checkpoint is broken: {file} {what}; set the folder {folder} aside under another name and start the same "
+        "command once with --new-epoch: all input is read again, and nothing is doubled"
+    )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from threading import Condition
 from typing import Any
@@ -20,7 +20,7 @@ from pyspark.sql.streaming.listener import (
 
 from ceasefire.runtime.figures import Figures
 
-Record = dict[str, Any]
+Record = Mapping[str, Any]
 Sink = Callable[[Record], None]
 Report = Callable[[str, int, Figures], None]
 
@@ -81,8 +81,17 @@ class BatchListener(StreamingQueryListener):
             self._ended.wait_for(lambda: not self._running, LAST_RECORDS_SECONDS)
 
     def _hand_on(self, record: Record) -> None:
-        for sink in self._sinks:
+        to_all(self._sinks)(record)
+
+
+def to_all(sinks: Sequence[Sink]) -> Sink:
+    """Return a sink that hands each record to all of these."""
+
+    def hand_on(record: Record) -> None:
+        for sink in sinks:
             sink(record)
+
+    return hand_on
 
 
 @contextmanager

@@ -16,7 +16,8 @@ def prometheus_page(port: int) -> Iterator[Sink]:
     """Serve /metrics on a port, and give the sink that feeds it.
 
     Series: ceasefire_rows_total, ceasefire_batches_total, ceasefire_batch_seconds_total and ceasefire_lag_seconds by
-    query, and ceasefire_outcomes_total by query, what was counted, and kind.
+    query, ceasefire_outcomes_total by query, what was counted, and kind, and ceasefire_waiting by query: 1 while it
+    waits for a person.
 
     Raises:
         EnvironmentMissingError: the extra is not installed, or the port is taken.
@@ -34,7 +35,11 @@ def prometheus_page(port: int) -> Iterator[Sink]:
     lag = Gauge("ceasefire_lag_seconds", "How far behind the newest batch was", ("query",), registry=registry)
     outcomes = Counter("ceasefire_outcomes", "What became of things", ("query", "counted", "kind"), registry=registry)
 
+    waiting = Gauge("ceasefire_waiting", "1 while a query waits for a person", ("query",), registry=registry)
+
     def feed(record: Record) -> None:
+        if record["event"] in ("waiting", "going_on"):
+            waiting.labels(record["query"]).set(record["event"] == "waiting")
         if record["event"] != "batch":
             return
         query = record["query"]

@@ -6,10 +6,8 @@ import atexit
 import logging
 import os
 import re
-import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,6 +26,7 @@ from ceasefire.runtime.jar_lock import DELTA_LOCK, KAFKA_LOCK, locked_jars
 from ceasefire.runtime.jars import verified_jars
 from ceasefire.runtime.java import require_java
 from ceasefire.runtime.jvm import start_jvm
+from ceasefire.runtime.scratch import take_scratch
 
 # Python loggers that print each exception of Spark as JSON, before whoever can handle it has seen it. Py4J's does so
 # too, as soon as anybody has given Python's root logger a handler.
@@ -151,8 +150,11 @@ def lasting_session(app_name: str, spark_conf: Mapping[str, str], with_kafka: bo
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     conf = SparkConf(loadDefaults=False).setAppName(app_name)
-    settings = _MEANING | _LOCAL | _files(jars) | dict(spark_conf)
-    settings["spark.driver.extraJavaOptions"] = java_options(spark_conf.get("spark.driver.extraJavaOptions", ""))
+    scratch = take_scratch()
+    atexit.register(scratch.remove)
+    settings = _MEANING | _LOCAL | _files(jars, scratch.folder) | dict(spark_conf)
+    theirs = spark_conf.get("spark.driver.extraJavaOptions", "")
+    settings["spark.driver.extraJavaOptions"] = java_options(theirs, scratch.folder)
     conf.setAll(list(settings.items()))
     for name in _ECHOES:
         PySparkLogger.getLogger(name).setLevel(_SILENT)
@@ -201,19 +203,26 @@ def _session(settings: Mapping[str, str] = MappingProxyType({})) -> SparkSession
     return builder.getOrCreate()
 
 
-def _files(jars: tuple[Path, ...]) -> dict[str, str]:
+def _files(jars: tuple[Path, ...], scratch: Path) -> dict[str, str]:
     """Where a new session finds its jars, and where it may leave things: never in the working directory."""
-    scratch = Path(tempfile.mkdtemp(prefix="ceasefire-"))
-    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
     return {
         "spark.jars": ",".join(jar.as_uri() for jar in jars),
         "spark.sql.warehouse.dir": (scratch / "warehouse").as_uri(),
+        "spark.local.dir": str(scratch),
     }
 
 
-def java_options(theirs: str) -> str:
-    """The JVM's options of a local session: ours, and behind them those of whoever starts it."""
+def java_options(theirs: str, scratch: Path | None = None) -> str:
+    """The JVM's options of a local session: ours, and behind them those of whoever starts it.
+
+    Args:
+        theirs: options of whoever starts it.
+        scratch: where the JVM leaves temporary files; None: where Java does.
+    """
     log_settings = Path(__file__).with_name("log4j2.properties").as_uri()
     # Java takes one collector and no second. Of a small heap, one that works beside the program costs a seventh more.
     collector = "" if re.search(r"-XX:\+Use\w+GC\b", theirs) else "-XX:+UseSerialGC"
-    return " ".join(f"-Dlog4j2.configurationFile={log_settings} {collector} {_ROOM} {_PATIENCE} {theirs}".split())
+    # Spark splits options at spaces, but not within quotes.
+    temporary = "" if scratch is None else f'"-Djava.io.tmpdir={scratch}"'
+    options = f"-Dlog4j2.configurationFile={log_settings} {temporary} {collector} {_ROOM} {_PATIENCE} {theirs}"
+    return re.sub(r" +", " ", options).strip()

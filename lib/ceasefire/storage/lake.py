@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,12 @@ from time import sleep
 from typing import Any, TypeVar, overload
 
 import pyarrow as pa
-from delta.exceptions import ConcurrentWriteException, MetadataChangedException, ProtocolChangedException
+from delta.exceptions import (
+    ConcurrentTransactionException,
+    ConcurrentWriteException,
+    MetadataChangedException,
+    ProtocolChangedException,
+)
 from delta.tables import DeltaTable as StoredTable
 from delta.tables import DeltaTableBuilder
 from pyspark.errors import AnalysisException
@@ -199,6 +205,13 @@ def append_once(lake: Lake, table: DeltaTable, rows: DataFrame | pa.Table, step:
     lake.observe(Write(table.name, done=False))
     writer.save(lake.path(table.name))
     lake.observe(Write(table.name, done=True))
+
+
+def append_first(lake: Lake, table: DeltaTable, rows: DataFrame | pa.Table, step: str) -> None:
+    """Append rows that are written once, by whichever process comes first; of later ones nothing is written."""
+    # Another process that was faster is no error: read the table again to see what it wrote.
+    with suppress(ConcurrentTransactionException):
+        append_once(lake, table, rows, step, 0)
 
 
 def overwrite(lake: Lake, table: DeltaTable, rows: DataFrame | pa.Table) -> None:

@@ -14,6 +14,7 @@ from ceasefire.tables.intake import (
 )
 from ceasefire.tables.learning import TRAINING_ROWS
 from ceasefire.tables.ledger import CANDIDATE, DECISION_RUNS, DECISIONS, MODEL_PIN, TREATMENT
+from ceasefire.tables.pins import BRAND_PINS
 from ceasefire.tables.quality import QUALITY_RESULTS
 from ceasefire.tables.sends import (
     CLOCK_TICKS,
@@ -46,6 +47,7 @@ ALL_TABLES: tuple[DeltaTable, ...] = (
     OPERATOR_ACTIONS,
     CLOCK_TICKS,
     QUERY_EPOCHS,
+    BRAND_PINS,
     CUSTOMER_HISTORY,
     WINDOW_FEATURES,
     WINDOW_CLOSES,
@@ -63,6 +65,7 @@ ALL_TABLES: tuple[DeltaTable, ...] = (
 
 __all__ = [
     "ALL_TABLES",
+    "BRAND_PINS",
     "CANDIDATE",
     "CLOCK_TICKS",
     "CONSENT_HOLDS",

@@ -42,3 +42,18 @@ def test_what_is_no_batch_counts_for_nothing() -> None:
     status.take({"event": "started", "query": "corner_decide"})
 
     assert not status.counts
+
+
+def test_what_a_person_has_to_see_to_stands_first_until_it_is_seen_to() -> None:
+    status = StreamStatus("corner")
+    status.take({"event": "waiting", "query": "corner_clock", "says": "waiting, nothing is closed: why"})
+    status.take(batch("release_sends", 9, held={"failed": 2}))
+
+    line = status.line(NOW, NOW + timedelta(seconds=9), "Tue 06:00")
+    assert line.startswith(
+        "waiting, nothing is closed: why · 2 windows held by their check (`ceasefire check`) · events 0"
+    )
+
+    status.take({"event": "going_on", "query": "corner_clock", "says": ""})
+    status.take(batch("release_sends", 9))
+    assert status.line(NOW, NOW + timedelta(seconds=9), "Tue 06:00").startswith("events 0")

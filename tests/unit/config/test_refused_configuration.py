@@ -23,6 +23,8 @@ REFUSALS: list[tuple[str, str, str, str]] = [
     (BRAND, '"06:00"', '"06:30"', "brand.yaml:6: decision_window.at: not a whole hour, got '06:30'"),
     (BRAND, '"06:00"', "12:30:00", "brand.yaml:6: decision_window.at: not a whole hour, got '12:30:00'"),
     (BRAND, '"06:00"', '"24:00"', "brand.yaml:6: decision_window.at: not a whole hour, got '24:00'"),
+    (BRAND, '"06:00"', '"06:00", max_gap: 36h', "brand.yaml:6: decision_window.max_gap: no gap between daily windows"),
+    (BRAND, '"06:00"', '"06:00", max_gap: 72h', "brand.yaml:6: decision_window.max_gap: no gap between daily windows"),
     (BRAND, "email:", "Email:", "brand.yaml:8: channels.Email: not allowed here, got 'Email'"),
     (BRAND, "email:", "fax:", "brand.yaml:7: channels: fax needs `address`"),
     (BRAND, "{cost", "[cost", "brand.yaml:8: not valid YAML"),

@@ -55,7 +55,7 @@ def faults(name: str, text: str) -> list[str]:
 def keys_of(model: type[BaseModel], path: str = "") -> Iterator[str]:
     """The path of every key that a model takes and acts on."""
     for name, field in model.model_fields.items():
-        if "_refuse_not_yet" in str(field.metadata) or name in ("once", "new_epoch"):
+        if "_refuse_not_yet" in str(field.metadata) or name in ("once", "new_epoch", "accept_gap"):
             continue
         here = f"{path}{field.alias or name}"
         yield here

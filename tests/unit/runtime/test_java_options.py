@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ceasefire.runtime.session import java_options
@@ -32,3 +34,8 @@ def test_a_collector_that_is_asked_for_is_the_only_one(collector: str) -> None:
     options = java_options(f"{collector} -Dx=y").split()
 
     assert [one for one in options if one.startswith("-XX:+Use")] == [collector]
+
+
+def test_temporary_files_go_where_they_are_told_to_also_if_its_name_has_a_space() -> None:
+    assert '"-Djava.io.tmpdir=/home/Peter Pan/scratch"' in java_options("", Path("/home/Peter Pan/scratch"))
+    assert "tmpdir" not in java_options("")

@@ -71,3 +71,13 @@ def test_a_port_that_is_taken_is_one_sentence_and_one_that_was_left_can_be_had_a
 
     with prometheus_page(port):
         assert samples(port) == {}
+
+
+def test_a_clock_that_waits_for_a_person_is_a_figure_until_it_goes_on() -> None:
+    port = free_port()
+
+    with prometheus_page(port) as feed:
+        feed({"event": "waiting", "query": "corner_clock", "at": "now", "says": "why"})
+        assert samples(port) == {'ceasefire_waiting{query="corner_clock"}': 1}
+        feed({"event": "going_on", "query": "corner_clock", "at": "now", "says": ""})
+        assert samples(port) == {'ceasefire_waiting{query="corner_clock"}': 0}
