@@ -164,7 +164,9 @@ def run_small_brand(
         write_events(folder / "events")
     at_work = load_brand(folder / "conf", {})
     workspace = Workspace(Lake(spark, str(folder / "lake"), BRAND, observe=observe), at_work, FixedClock(WALL))
-    return workspace, run(workspace, str(folder / "events"), FIRST_CLOSE, SECOND_CLOSE, lambda what: None)
+    return workspace, run(
+        workspace, str(folder / "events"), FIRST_CLOSE, SECOND_CLOSE, lambda what: None, as_of_slot=True
+    )
 
 
 def cut_power_at(write: Write) -> Callable[[Write], None]:
@@ -184,7 +186,7 @@ def run_until(write: Write, spark: SparkSession, folder: Path, examine: bool) ->
     workspace = corner(spark, folder)
     cut = replace(workspace, lake=replace(workspace.lake, observe=cut_power_at(write)))
     with pytest.raises(PowerCutError):
-        run(cut, events, FIRST_CLOSE, FIRST_CLOSE, lambda what: None, examine=examine)
+        run(cut, events, FIRST_CLOSE, FIRST_CLOSE, lambda what: None, examine=examine, as_of_slot=True)
     return workspace
 
 

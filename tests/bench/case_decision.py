@@ -24,7 +24,7 @@ from bench.harness import Bound, Case, Load, Meter, Output
 from bench.workshop import log_rows
 from ceasefire.config.units import instant_micros
 from ceasefire.history.packing import packed_histories
-from ceasefire.pipelines.decision_pass import HELD_BACK, PASS_SCHEMA, DecisionPass
+from ceasefire.pipelines.decision_pass import PASS_SCHEMA, DecisionPass
 from ceasefire.pipelines.features import features_as_of, histories_for
 from ceasefire.pipelines.workspace import BrandAtWork, load_brand
 from ceasefire.runtime.session import local_session
@@ -80,7 +80,8 @@ def customers_of(features: DataFrame, at_work: BrandAtWork) -> DataFrame:
         *at_work.programs.feature_types,
         *(F.when(was_sent, value).alias(name) for name, value in sent.items()),
         F.when(is_listed, F.array(F.lit("a_list"))).alias("on_lists"),
-        *(F.lit(None).cast("boolean").alias(name) for name in HELD_BACK),
+        F.lit(None).cast("boolean").alias("on_hold"),
+        F.lit(None).cast("array<string>").alias("on_suppression_list"),
     )
 
 

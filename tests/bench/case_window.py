@@ -57,7 +57,7 @@ def prepare(folder: Path, load: Load) -> None:
         # The log was written at once, as if by an ingest that is gone; what comes now is numbered after it.
         gone = {"query": ["ingest_events"], "epoch": [0], "started_at": [AS_OF]}
         append_once(workspace.lake, QUERY_EPOCHS, pa.table(gone, schema=QUERY_EPOCHS.arrow_schema), "log", 0)
-        run(replace(workspace, new_epoch=True), str(folder / "inbox"), AS_OF, AS_OF, lambda what: None)
+        run(replace(workspace, new_epoch=True), str(folder / "inbox"), AS_OF, AS_OF, lambda what: None, as_of_slot=True)
     (folder / "log.parquet").unlink()
     write_lines(folder / "inbox", news(load, seed=2, day=0), "after", 4)
 
@@ -104,6 +104,7 @@ def next_window(prepared: Path, scratch: Path, load: Load, meter: Meter) -> Outp
                 None,
                 NEXT_CLOSE,
                 lambda what: marks.append((what, time.perf_counter())),
+                as_of_slot=True,
             )
             marks.append(("end", time.perf_counter()))
         figures = dict.fromkeys((f"{stage} s" for stage in (*STAGES, "finishing")), 0.0)

@@ -33,12 +33,14 @@ def test_without_its_checkpoint_a_query_refuses_to_start_and_a_new_epoch_doubles
 
     # when it is run again, then it refuses and has touched nothing
     with pytest.raises(LostCheckpointError, match=r"ingest_events has worked on the tables in .* --new-epoch"):
-        run(workspace, events, FIRST_CLOSE, SECOND_CLOSE, lambda what: None)
+        run(workspace, events, FIRST_CLOSE, SECOND_CLOSE, lambda what: None, as_of_slot=True)
     assert fingerprints(workspace.lake) == before
 
     # when it is told to start over, then every input is read again and nothing is sent, decided or kept twice
     for _ in range(2):
-        ran = run(replace(workspace, new_epoch=True), events, FIRST_CLOSE, SECOND_CLOSE, lambda what: None)
+        ran = run(
+            replace(workspace, new_epoch=True), events, FIRST_CLOSE, SECOND_CLOSE, lambda what: None, as_of_slot=True
+        )
         assert ran.closes == ()
     after = fingerprints(workspace.lake)
     changed = {name for name, content in after.items() if content != before[name]}
@@ -62,12 +64,14 @@ def test_a_broken_checkpoint_is_named_by_its_file_and_a_new_epoch_sets_it_aside_
 
     # when it is run again, then it refuses by the name of that file and has touched nothing
     with pytest.raises(BrokenCheckpointError, match=rf"^ingest_events cannot .*: {newest} is empty; .* --new-epoch"):
-        run(workspace, events, FIRST_CLOSE, SECOND_CLOSE, lambda what: None)
+        run(workspace, events, FIRST_CLOSE, SECOND_CLOSE, lambda what: None, as_of_slot=True)
     assert fingerprints(workspace.lake) == before
 
     # when it does what it was told, then that query alone starts over, nothing is done twice and nothing deleted
     for _ in range(2):
-        ran = run(replace(workspace, new_epoch=True), events, FIRST_CLOSE, SECOND_CLOSE, lambda what: None)
+        ran = run(
+            replace(workspace, new_epoch=True), events, FIRST_CLOSE, SECOND_CLOSE, lambda what: None, as_of_slot=True
+        )
         assert ran.closes == ()
     after = fingerprints(workspace.lake)
     assert {name for name, content in after.items() if content != before[name]} <= KNOWS_OF_EPOCHS

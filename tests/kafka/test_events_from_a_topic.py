@@ -48,7 +48,14 @@ def test_events_from_a_topic_give_the_tables_that_files_give(
 ) -> None:
     # given a window from a file, and the same lines in a topic, each under its customer's key
     from_file = corner(spark, tmp_path / "file")
-    run(from_file, str(write_events(tmp_path / "file" / "events")), FIRST_CLOSE, FIRST_CLOSE, lambda what: None)
+    run(
+        from_file,
+        str(write_events(tmp_path / "file" / "events")),
+        FIRST_CLOSE,
+        FIRST_CLOSE,
+        lambda what: None,
+        as_of_slot=True,
+    )
     lines = (tmp_path / "file" / "events" / "events.jsonl").read_bytes().splitlines()
     broker.create_topics(["same"])
     customers = [json.loads(line)["customer_id"].encode() if line.endswith(b"}") else None for line in lines]
@@ -56,7 +63,7 @@ def test_events_from_a_topic_give_the_tables_that_files_give(
 
     # when the same window is run from the topic
     workspace = corner(spark, tmp_path / "topic")
-    run(workspace, topic_at(broker, "same"), FIRST_CLOSE, FIRST_CLOSE, lambda what: None)
+    run(workspace, topic_at(broker, "same"), FIRST_CLOSE, FIRST_CLOSE, lambda what: None, as_of_slot=True)
 
     # then nothing differs but the places of what was rejected
     expected, found = fingerprints(from_file.lake), fingerprints(workspace.lake)

@@ -72,14 +72,14 @@ def test_each_send_is_published_once_though_the_broker_dies_between_two_windows(
     events = str(write_events(tmp_path / "events"))
     # given a window whose sends are published as they are queued
     mirror = start_queue_topics(workspace, once=False)
-    run(workspace, events, FIRST_CLOSE, FIRST_CLOSE, lambda what: None)
+    run(workspace, events, FIRST_CLOSE, FIRST_CLOSE, lambda what: None, as_of_slot=True)
     mirror.drain()
     assert send_ids(own_broker, "outage") == queued(workspace) != Counter()
     first = queued(workspace)
 
     # when the broker is away, the next window is decided and queued as ever
     own_broker.kill()
-    run(workspace, events, None, SECOND_CLOSE, lambda what: None)
+    run(workspace, events, None, SECOND_CLOSE, lambda what: None, as_of_slot=True)
     assert queued(workspace) > first
     with pytest.raises(EnvironmentMissingError, match=r"^.*127\.0\.0\.1:\d+.*Kafka cannot be used .*") as refused:
         mirror.finish()

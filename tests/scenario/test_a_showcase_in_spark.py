@@ -34,7 +34,7 @@ def test_spark_sends_the_very_messages_that_the_invented_customers_react_to(
     # when Spark is handed its events
     lake = Lake(spark, str(tmp_path), "showcase")
     workspace = Workspace(lake, at_work, FixedClock(datetime(2027, 1, 1, tzinfo=UTC)))
-    run(workspace, str(tmp_path / "events"), invented.closes[0], invented.closes[-1], quiet)
+    run(workspace, str(tmp_path / "events"), invented.closes[0], invented.closes[-1], quiet, as_of_slot=True)
     report = demo_report(workspace, invented.closes)
 
     # then it comes to the same messages, and tells of somebody whom several campaigns want

@@ -47,12 +47,25 @@ def test_locks_and_reentry_hold_over_three_windows_in_two_processes(
 ) -> None:
     # given a brand whose first window this process has run
     conf, events = write_brand(tmp_path / "conf"), write_events(tmp_path / "events")
-    command = ["run", "--conf", str(conf), "--events", str(events), "--root", str(tmp_path / "lake"), "--json"]
+    command = [
+        "run",
+        "--conf",
+        str(conf),
+        "--events",
+        str(events),
+        "--root",
+        str(tmp_path / "lake"),
+        "--json",
+        "--as-of-slot",
+    ]
     command += ["--from", FIRST_CLOSE.isoformat(), "--until"]
     assert exit_code_of([*command, FIRST_CLOSE.isoformat()]) == 0
     # which says what it did not take, and where to look
     said = capsys.readouterr().err
-    assert re.fullmatch(r"4 of \d+ rows went into quarantine; each has its reasons: ceasefire (show .*)\n", said)
+    assert re.fullmatch(
+        r"replayed as of each slot.*\n4 of \d+ rows went into quarantine; each has its reasons: ceasefire (show .*)\n",
+        said,
+    )
     assert exit_code_of(shlex.split(said.partition("ceasefire ")[2])) == 0
     shown = capsys.readouterr().out
     assert all(reason in shown for reason in ("corrupt", "duplicate", "empty", "unknown_brand"))

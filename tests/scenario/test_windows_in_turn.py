@@ -108,7 +108,7 @@ def test_a_window_that_an_interrupted_run_has_begun_is_neither_overtaken_nor_lef
     # when the next one is to begin with another, then it closes nothing and says what to do
     what_to_do = rf"has begun the one of {begun:%Y-%m-%d}T\S+ where .* of {first:%Y-%m-%d}T\S+: go on with the --from"
     with pytest.raises(UsageError, match=what_to_do):
-        run(workspace, events, first, SECOND_CLOSE, lambda what: None)
+        run(workspace, events, first, SECOND_CLOSE, lambda what: None, as_of_slot=True)
     assert closed_windows(workspace.lake) == []
 
 
@@ -118,10 +118,10 @@ def test_a_run_ends_before_a_window_that_an_interrupted_one_has_begun(spark: Spa
     events = str(write_events(tmp_path / "events"))
     cut = replace(workspace.lake, observe=cut_power_at(Write(DECISION_RUNS.name, done=False)))
     with pytest.raises(PowerCutError):
-        run(replace(workspace, lake=cut), events, FIRST_CLOSE, SECOND_CLOSE, lambda what: None)
+        run(replace(workspace, lake=cut), events, FIRST_CLOSE, SECOND_CLOSE, lambda what: None, as_of_slot=True)
 
     # when the next one is to go no further, then it finishes the first and leaves the second open
-    assert run(workspace, events, None, FIRST_CLOSE, lambda what: None).closes == ()
+    assert run(workspace, events, None, FIRST_CLOSE, lambda what: None, as_of_slot=True).closes == ()
     assert closed_windows(workspace.lake) == [FIRST_CLOSE]
     assert not read_table(workspace.lake, SEND_QUEUE).isEmpty()
 
@@ -132,7 +132,7 @@ def test_a_run_without_a_window_ends_between_batches(spark: SparkSession, tmp_pa
     (tmp_path / "events").mkdir()
 
     # when it is run
-    ran = run(workspace, str(tmp_path / "events"), None, None, lambda what: None)
+    ran = run(workspace, str(tmp_path / "events"), None, None, lambda what: None, as_of_slot=True)
 
     # then each of its followers has ended the batch that it had begun
     assert ran.closes == ()

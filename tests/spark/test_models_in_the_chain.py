@@ -41,7 +41,7 @@ class Shop:
     trained: Trained
 
     def windows(self, last: datetime) -> None:
-        run(self.workspace, str(self.events), FIRST_CLOSE, last, lambda what: None)
+        run(self.workspace, str(self.events), FIRST_CLOSE, last, lambda what: None, as_of_slot=True)
 
 
 @pytest.fixture(scope="module")

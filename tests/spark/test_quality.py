@@ -162,7 +162,7 @@ def test_a_failed_check_holds_the_release_of_its_window_and_nothing_else_until_t
     append_once(workspace.lake, QUALITY_RESULTS, a_failed_check(FIRST_CLOSE), "check", 0)
 
     # when it is run, then it is decided, nothing of it is queued or withheld, and the summary says why
-    run(workspace, events, FIRST_CLOSE, FIRST_CLOSE, lambda what: None)
+    run(workspace, events, FIRST_CLOSE, FIRST_CLOSE, lambda what: None, as_of_slot=True)
     assert not read_table(workspace.lake, DECISIONS).where("outcome = 'send'").isEmpty()
     assert read_table(workspace.lake, SEND_QUEUE).isEmpty()
     assert read_table(workspace.lake, WITHHELD_SENDS).isEmpty()
@@ -178,7 +178,7 @@ def test_a_failed_check_holds_the_release_of_its_window_and_nothing_else_until_t
 
     # but the next slot brings everything to where it belongs, once, judged as of then: a day late, nobody hears from us
     # who would not have in time, and what is withheld besides has its reason
-    run(workspace, events, None, SECOND_CLOSE, lambda what: None)
+    run(workspace, events, None, SECOND_CLOSE, lambda what: None, as_of_slot=True)
     later = read_table(workspace.lake, CLOCK_TICKS).where(F.col("tick_at") > F.lit(SECOND_CLOSE))
     (found_at,) = rows_of(later.where("window_end IS NULL").agg(F.min("tick_at").alias("slot")))
     first_slot = found_at["slot"]

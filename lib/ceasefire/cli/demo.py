@@ -53,7 +53,7 @@ def play_demo(root: str, data: Path | None, windows: int, as_json: bool) -> None
         tell("starting Spark")
         with session_for(at_work, root) as workspace:
             model = DemoModel(workspace, folder / "conf", closes[0], tell)
-            run(workspace, str(events.parent), closes[0], closes[-1], tell, before_windows=model.make, examine=True)
+            run(workspace, str(events.parent), closes[0], closes[-1], tell, model.make, examine=True, as_of_slot=True)
             tell("reading the results")
             report = demo_report(workspace, closes)
             model_lines = model.lines()

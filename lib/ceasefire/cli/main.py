@@ -165,9 +165,12 @@ def run(
     first: Annotated[str | None, typer.Option("--from", help="First close, ISO 8601 with offset.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="No close after this; must have passed.")] = None,
     new_epoch: NewEpoch = False,
+    as_of_slot: Annotated[
+        bool, typer.Option("--as-of-slot", help="Replay: judge hours and expiry as of each slot, not as of now.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Take in all events, decide every due window in order, release, end.
+    """Take in all events, decide every due window in order, release what may go now, end.
 
     Example: ceasefire run --conf conf/brands/showcase --root lake --events events/
     """
@@ -175,7 +178,7 @@ def run(
     at_work = load_brand(conf, os.environ)
     require_events(events)
     with progress("starting Spark") as tell, session_for(at_work, root, new_epoch) as workspace:
-        ran = run_brand(workspace, events, start, end, tell, examine=True)
+        ran = run_brand(workspace, events, start, end, tell, examine=True, as_of_slot=as_of_slot)
         rows = summaries(workspace, ran.closes)
         on_hold = count_on_hold(workspace.lake)
         held = held_lines(held_results(workspace.lake))
@@ -187,6 +190,8 @@ def run(
             complain(line)
     else:
         results().print("No window was due: nothing new to decide.")
+    if as_of_slot:
+        complain("replayed as of each slot, with consent as it is known now: hand nothing of it to a provider")
     # Of earlier windows too: whoever runs each morning must not learn of a held window once only.
     for line in held:
         complain(line)

@@ -42,7 +42,15 @@ def play_showcase(root: str, windows: int, as_json: bool) -> None:
         with session_for(at_work, root) as live:
             # Their days may lie ahead of ours, and what is ahead of the clock is no event.
             workspace = replace(live, clock=FixedClock(invented.closes[-1] + timedelta(days=2)))
-            run(workspace, str(folder / "events"), invented.closes[0], invented.closes[-1], tell, examine=True)
+            run(
+                workspace,
+                str(folder / "events"),
+                invented.closes[0],
+                invented.closes[-1],
+                tell,
+                examine=True,
+                as_of_slot=True,
+            )
             tell("reading the results")
             report = demo_report(workspace, invented.closes)
     unknown = invented.strangers(report.sent)

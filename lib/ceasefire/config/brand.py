@@ -114,6 +114,13 @@ class AddressReading(Declared):
         return region
 
 
+class SoftBounces(Declared):
+    """So many soft bounces within a span make an address one that is not written to until it is set again."""
+
+    max: int = Field(default=3, ge=1, le=1000, strict=True)
+    within: SpanOfTime = Span("30d", 30, "d")
+
+
 class UpliftTraining(Declared):
     """What an uplift model learns from: the campaigns that name it and began on this local date or later.
 
@@ -139,6 +146,7 @@ class BrandSettings(Declared):
     pressure: Pressure = Pressure()
     policy: PolicyChoice = PolicyChoice()
     release: Release = Release()
+    soft_bounces: SoftBounces = SoftBounces()
     addresses: AddressReading = AddressReading()
     models: dict[Identifier, UpliftTraining] = Field(default_factory=dict)
     express_on: NotYet = None

@@ -10,6 +10,7 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
+from ceasefire.addresses import AddressRules, normalised
 from ceasefire.consent import (
     SAYS_CONSENT,
     ConsentTerms,
@@ -23,8 +24,8 @@ from ceasefire.consent import (
     strict_statement,
 )
 from ceasefire.events.personal_values import ADDRESSES, OTHER_CUSTOMER, Disguise, as_json, plain_text, shape_of
-from ceasefire.ids import customer_id, event_key, payload_hash
-from ceasefire.vocabulary import CONSENT, CONSENT_AT, EVERY, REFUSAL, EventType, RefusalKind, RejectReason
+from ceasefire.ids import address_key, customer_id, event_key, payload_hash
+from ceasefire.vocabulary import CONSENT, CONSENT_AT, EVERY, REFUSAL, AddressFault, EventType, RefusalKind, RejectReason
 
 MAX_ROW_CHARS = 1 << 20
 MAX_TEXT_CHARS = 1_000
@@ -82,6 +83,7 @@ class Contract:
         exponent: decimals of its minor unit.
         key: the brand's key for pseudonyms.
         terms: the names that statements on consent can use.
+        addresses: how addresses are read.
     """
 
     brand: str
@@ -89,6 +91,7 @@ class Contract:
     exponent: int
     key: bytes
     terms: ConsentTerms
+    addresses: AddressRules
 
 
 @dataclass(slots=True)
@@ -301,7 +304,7 @@ def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> Par
     if "quantity" in row:
         parsed.quantity_milli = _scaled(row["quantity"], QUANTITY_DECIMALS, MAX_MILLI, False, reasons)
     if "attributes" in row:
-        _read_attributes(row["attributes"], parsed, disguise)
+        _read_attributes(row["attributes"], parsed, disguise, contract)
     if shape.unknown:
         # In the order of the row, so that of two keys with one pseudonym the same one stays.
         parsed.extra = {disguise.text(name): disguise.value(row[name], name) for name in shape.unknown}
@@ -413,7 +416,7 @@ def _digits(limit: int) -> int:
     return len(str(limit))
 
 
-def _read_attributes(value: Any, parsed: ParsedRow, disguise: Disguise) -> None:
+def _read_attributes(value: Any, parsed: ParsedRow, disguise: Disguise, contract: Contract) -> None:
     if value is None:
         return
     if not isinstance(value, dict) or any(isinstance(one, dict | list) for one in value.values()):
@@ -424,10 +427,22 @@ def _read_attributes(value: Any, parsed: ParsedRow, disguise: Disguise) -> None:
         text = plain_text(one)
         if name.startswith(CONSENTS) or (text is not None and len(text) > MAX_TEXT_CHARS):
             parsed.reasons.add(RejectReason.OUT_OF_RANGE)
-        if name in ADDRESSES and text is not None:
-            setattr(parsed, name, text)
         attributes[disguise.text(name)] = disguise.value(one, name)
+        if name in ADDRESSES and text is not None and not _read_address(name, text, parsed, contract):
+            # What is no address takes the one before away, as nothing does.
+            attributes[name] = None
     parsed.attributes = attributes
+
+
+def _read_address(kind: str, text: str, parsed: ParsedRow, contract: Contract) -> bool:
+    """Whether a text is an address; a repair says why it is not."""
+    comparable = normalised(kind, text, contract.addresses)
+    if isinstance(comparable, AddressFault):
+        parsed.repairs = sorted({*(parsed.repairs or ()), f"{kind}_{comparable.value}"})
+        return False
+    setattr(parsed, kind, text)
+    setattr(parsed, f"{kind}_key", address_key(contract.key, kind, comparable))
+    return True
 
 
 def _lacks(values: Mapping[str, Any], names: Iterable[str]) -> bool:

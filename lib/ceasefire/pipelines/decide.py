@@ -19,7 +19,8 @@ from ceasefire.config.units import instant_micros
 from ceasefire.errors import CheckFailedError
 from ceasefire.identity.histories import under_persons
 from ceasefire.ids import content_hash
-from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, HELD_BACK, PASS_SCHEMA, DecisionPass, listed_customers
+from ceasefire.pipelines.decision_pass import CANDIDATE_COLUMNS, PASS_SCHEMA, DecisionPass, listed_customers
+from ceasefire.pipelines.held_back import marked_as_held_back
 from ceasefire.pipelines.memberships import Changes, membership_changes
 from ceasefire.pipelines.models import models_in_use
 from ceasefire.pipelines.persons import person_by_id, persons_as_of
@@ -214,7 +215,7 @@ def _candidates(workspace: Workspace, close: dict[str, Any], pins: Pins) -> tupl
     person_of = {} if persons is None else person_by_id(lake, window_end, close["through_batch"])
     listed = lake.spark.createDataFrame(listed_customers(brand.bundle.lists, person_of))
     customers = known.join(sent, on="customer_id", how="left").join(listed, on="customer_id", how="left")
-    customers = customers.withColumns({name: F.lit(None).cast("boolean") for name in HELD_BACK})
+    customers = marked_as_held_back(workspace, customers)
     work, schema = the_pass.batches(), from_arrow_schema(PASS_SCHEMA)
     passed = customers.mapInArrow(work, schema).toArrow()
     if passed.num_rows != close["customer_count"]:

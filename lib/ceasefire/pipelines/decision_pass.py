@@ -53,8 +53,8 @@ CANDIDATE_COLUMNS: dict[str, pa.DataType] = {
 }
 """Numbers that stand for what the brand declares, so that a million candidates fit the driver."""
 
-HELD_BACK = ("on_hold", "on_suppression_list")
-"""Marks of customers who get no marketing: true, or null."""
+HELD_BACK = {"on_hold": pa.bool_(), "on_suppression_list": pa.list_(pa.string())}
+"""Marks of customers who get no marketing: true, and what a list names (`customer_id`, kinds of address); or null."""
 
 PASS_SCHEMA = pa.schema(
     [
@@ -222,7 +222,7 @@ class DecisionPass:
                 & ~self._refused(treatments, columns),
                 LossReason.ON_HOLD: open_to_transactional(~_marked(columns["on_hold"])[owner], is_marketing),
                 LossReason.ON_SUPPRESSION_LIST: open_to_transactional(
-                    ~_marked(columns["on_suppression_list"])[owner], is_marketing
+                    ~self._listed(columns)[channel, owner], is_marketing
                 ),
                 LossReason.NO_ADDRESS: addressed[channel, owner],
                 LossReason.REENTRY_LIMIT: ~exhausted,
@@ -260,6 +260,12 @@ class DecisionPass:
                 for number in treatments.campaign[mine].tolist()
             ]
         return is_refused
+
+    def _listed(self, columns: Columns) -> BoolArray:
+        """Whether a suppression list names each customer, or their mailbox: (channel; customer)."""
+        kinds = self.brand.settings.address_kinds
+        rows = rows_on_lists(columns["on_suppression_list"], {"customer_id", *kinds.values()})
+        return np.stack([rows["customer_id"] | rows[kinds[channel]] for channel in self.channels])
 
     def _consents_at(self, treatments: Treatments, columns: Columns) -> pa.Array:
         """Since when the yes stands that each candidate rests on, microseconds UTC; null where it rests on none."""

@@ -17,7 +17,7 @@ from ceasefire.history.packing import packed_histories, with_tail
 from ceasefire.pipelines.persons import histories_as_of
 from ceasefire.pipelines.programs import Programs
 from ceasefire.pipelines.streams import Follower, start_follower
-from ceasefire.pipelines.windows import closed_windows, decided_windows, epoch_minutes
+from ceasefire.pipelines.windows import closed_windows, decided_windows, epoch_minutes, newest_batch
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.runtime.figures import Figures
 from ceasefire.storage.lake import (
@@ -26,7 +26,6 @@ from ceasefire.storage.lake import (
     follow_table,
     overwrite,
     read_table,
-    remembered,
     replace_where,
     rows_of,
     together,
@@ -87,8 +86,8 @@ def close_window(workspace: Workspace, window_end: datetime) -> None:
     decided, through_batch, folded_through = together(
         (
             lambda: max((one.window_end for one in decided_windows(lake)), default=None),
-            lambda: _newest_batch(lake, EVENTS, "ingest_batch"),
-            lambda: _newest_batch(lake, CUSTOMER_HISTORY, "through_batch"),
+            lambda: newest_batch(lake, EVENTS, "ingest_batch"),
+            lambda: newest_batch(lake, CUSTOMER_HISTORY, "through_batch"),
         )
     )
     channels = tuple(workspace.brand.settings.channels)
@@ -201,16 +200,6 @@ def _nested_fields(programs: Programs) -> dict[str, tuple[str, str]]:
         name: ("profile", _PROFILE_FIELDS[name]) if name in _PROFILE_FIELDS else ("events", name)
         for name in programs.history_columns
     }
-
-
-def _newest_batch(lake: Lake, table: DeltaTable, column: str) -> int:
-    """The last batch that a table knows of, -1 when it is empty."""
-
-    def ask() -> int:
-        (found,) = rows_of(read_table(lake, table).agg(F.max(column).alias("newest")))
-        return -1 if found["newest"] is None else int(found["newest"])
-
-    return remembered(lake, f"newest {column} in {table.name}", [table], ask)
 
 
 def _tail_is_large(lake: Lake, folded_through: int, through_batch: int) -> bool:

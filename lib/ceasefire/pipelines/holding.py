@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from ceasefire.pipelines.clock import tick_rows
 from ceasefire.pipelines.quality import failed_windows, held_counts, held_line, held_results, mended_windows
 from ceasefire.pipelines.workspace import Workspace
-from ceasefire.release.last_check import keep_open
+from ceasefire.release.due import keep_open
 from ceasefire.runtime.figures import Figures
 from ceasefire.storage.lake import Lake, append_once, read_table, table_version
 from ceasefire.tables import CLOCK_TICKS, DECISIONS, SEND_QUEUE, WITHHELD_SENDS

@@ -36,6 +36,12 @@ def all_persons(lake: Lake) -> DataFrame | None:
     return _frame(lake, persons(_merges(lake)))
 
 
+def all_merged_ids(lake: Lake) -> list[str]:
+    """Return the ids that another one stands for, by every merge that has arrived."""
+    ids: list[str] = persons(_merges(lake))["customer_id"].to_pylist()
+    return ids
+
+
 def persons_then(lake: Lake, as_of: datetime, through_batch: int) -> pa.Table:
     """Return `aliases.persons` by the merges as in `persons_as_of`, on the driver; empty where there are none."""
     return persons(counting(_merges(lake), as_of, through_batch))

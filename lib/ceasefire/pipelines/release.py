@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import StructType
 
+from ceasefire.config.schedule import day_number
+from ceasefire.config.units import instant_micros
 from ceasefire.errors import CheckFailedError
+from ceasefire.pipelines.decision_pass import topics_of
+from ceasefire.pipelines.held_back import on_hold, on_suppression_lists
 from ceasefire.pipelines.holding import expiring_windows, is_expired, tell_held
+from ceasefire.pipelines.operators import paused_now
+from ceasefire.pipelines.persons import all_merged_ids, all_persons, person_by_id
 from ceasefire.pipelines.quality import held_windows
 from ceasefire.pipelines.streams import Follower, start_follower
-from ceasefire.pipelines.windows import decided_windows
+from ceasefire.pipelines.windows import decided_windows, newest_batch
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.quality.identities import (
     Identity,
@@ -25,26 +34,41 @@ from ceasefire.quality.identities import (
     release_counts,
     release_identities,
 )
-from ceasefire.release.last_check import (
-    flag_withheld,
-    judging_instants,
-    keep_open,
-    keep_waiting,
-    news_since,
-    withhold_in_shadow,
+from ceasefire.release.concerns import (
+    flag_rivals,
+    news_of,
+    refusals_of,
+    with_addresses,
+    with_concerns,
+    with_persons,
 )
+from ceasefire.release.due import judging_instants, keep_open, keep_reached, withhold_in_shadow
+from ceasefire.release.gate import CONCERNS, VERDICT, GateRules, PresentCampaign, judge_batches, ticks_of
+from ceasefire.release.operators import is_paused
 from ceasefire.release.queue import cleared, withheld
 from ceasefire.runtime.figures import Figures
-from ceasefire.storage.lake import Lake, append_batch, follow_table, read_table, remembered, rows_of, together
+from ceasefire.storage.lake import (
+    Lake,
+    append_batch,
+    follow_table,
+    is_empty,
+    read_table,
+    remembered,
+    rows_of,
+    together,
+)
 from ceasefire.storage.mirror import write_mirror
 from ceasefire.tables import (
     CLOCK_TICKS,
+    CONTACT_REFUSALS,
     CONTACTS_VAULT,
+    CUSTOMER_ADDRESSES,
     DECISIONS,
     EVENTS,
     INGEST_BATCHES,
     QUARANTINED_EVENTS,
     RECONCILIATION,
+    REVOKED_SENDS,
     SEND_QUEUE,
     WITHHELD_SENDS,
 )
@@ -94,7 +118,7 @@ def release_due(workspace: Workspace, ticks: Sequence[datetime], now: datetime |
     lake = workspace.lake
     # What is held is read last: before a window's decisions are there, its run says whether they are to be checked.
     open_sends = _open_sends(lake, min(ticks), now)
-    known = open_sends.select("as_of", "slot_at", "expires_at", "judged_at").distinct()
+    known = open_sends.select("as_of", "through_batch", "slot_at", "expires_at", "judged_at").distinct()
     slots, held = together((lambda: rows_of(known), lambda: held_windows(lake)))
     if held:
         # What expires while its window is held does not wait for the check any more: it may not go, whatever it says.
@@ -115,7 +139,7 @@ def release_due(workspace: Workspace, ticks: Sequence[datetime], now: datetime |
         (
             lambda: _identities_before(lake, earliest),
             # To look for news about nobody takes as long as about everybody.
-            lambda: _judged(workspace, keep_waiting(open_sends, judged_at)) if waiting else None,
+            lambda: _judged(workspace, keep_reached(open_sends, judged_at), waiting, ticks, now) if waiting else None,
         )
     )
     if not all(one.holds for one in before):
@@ -124,8 +148,8 @@ def release_due(workspace: Workspace, ticks: Sequence[datetime], now: datetime |
         _refuse_broken(before)
     figures = None
     if judged is not None:
-        verdicts, fates = judged
-        _release(lake, verdicts, fates, batch_id)
+        verdicts, fates, known_through = judged
+        _release(lake, verdicts, fates, known_through, batch_id)
         figures = Figures((workspace.clock.now() - min(one["as_of"] for one in waiting)).total_seconds(), fates)
     after, _ = together((lambda: _identities_after(lake, earliest), lambda: _mirror(workspace) if figures else None))
     _record(lake, [*before, *after], checked_at, "release", batch_id)
@@ -140,25 +164,98 @@ def _open_sends(lake: Lake, since: datetime, now: datetime | None) -> DataFrame:
     return keep_open(read_table(lake, DECISIONS), queued.union(stopped), since, now).localCheckpoint(eager=False)
 
 
-def _judged(workspace: Workspace, waiting: DataFrame) -> tuple[DataFrame, Fates]:
-    """The sends with their verdicts; kept, so that both writes see the same ones and neither sees the other's rows."""
+def _judged(
+    workspace: Workspace,
+    reached: DataFrame,
+    windows: Sequence[dict[str, Any]],
+    ticks: Sequence[datetime],
+    now: datetime | None,
+) -> tuple[DataFrame, Fates, int]:
+    """The sends with their verdicts, and the last ingest batch that these know.
+
+    Kept, so that both writes see the same ones and neither sees the other's rows.
+    """
     lake, settings = workspace.lake, workspace.brand.settings
-    kinds = settings.address_kinds
-    news, vault = news_since(waiting, read_table(lake, EVENTS)), read_table(lake, CONTACTS_VAULT)
-    flagged = flag_withheld(waiting, news, vault, kinds)
+    # Read before what they say: a row that comes between the two counts, and is said not to be known.
+    known_through = newest_batch(lake, EVENTS, "ingest_batch")
+    persons = all_persons(lake)
+    sends = with_persons(reached, persons)
+    sends = with_addresses(sends, read_table(lake, CONTACTS_VAULT), persons, settings.address_kinds)
+    earliest, through_batch = min(row["as_of"] for row in windows), min(row["through_batch"] for row in windows)
+    is_recent = (F.col("event_at") >= F.lit(earliest)) | (F.col("ingest_batch") > through_batch)
+    news = news_of(sends, read_table(lake, EVENTS).where(is_recent), persons)
+    refusals = None
+    if not is_empty(lake, CONTACT_REFUSALS):
+        said, addresses = read_table(lake, CONTACT_REFUSALS), read_table(lake, CUSTOMER_ADDRESSES)
+        since = None if persons is None else _joined_since(lake, windows)
+        refusals = refusals_of(sends, said, addresses, persons, since, settings.address_kinds)
+    concerned = with_concerns(sends, news, refusals, on_hold(workspace), on_suppression_lists(workspace), persons)
+    kept = [field for field in concerned.schema.fields if field.name not in CONCERNS]
+    schema = StructType([*kept, *from_arrow_schema(pa.schema(list(VERDICT.items()))).fields])
+    judged = concerned.mapInArrow(judge_batches(_rules(workspace, ticks, now)), schema)
+    queued = _recently_queued(lake, min(ticks) - _longest_duration(workspace))
+    flagged = flag_rivals(judged, with_persons(queued, persons), settings.pressure.lock)
     if settings.release.mode == "shadow":
         flagged = withhold_in_shadow(flagged)
     verdicts = flagged.localCheckpoint(eager=False)
-    return verdicts, _fates(verdicts)
+    return verdicts, _fates(verdicts), known_through
 
 
-def _release(lake: Lake, verdicts: DataFrame, fates: Fates, batch_id: int) -> None:
+def _rules(workspace: Workspace, ticks: Sequence[datetime], now: datetime | None) -> GateRules:
+    """The rules of the gate, by the configuration as it is now."""
+    settings, paused = workspace.brand.settings, paused_now(workspace.lake)
+    campaigns = {
+        campaign.id: PresentCampaign(
+            day_number(campaign.active.from_),
+            day_number(campaign.active.to),
+            frozenset(campaign.channels),
+            frozenset(topics_of(campaign)),
+        )
+        for campaign in workspace.brand.campaigns
+    }
+    return GateRules(
+        now=None if now is None else instant_micros(now),
+        ticks=ticks_of(ticks),
+        time_zone=settings.time_zone,
+        hours={name: channel.hours for name, channel in settings.channels.items()},
+        kinds=settings.address_kinds,
+        soft_bounces=(settings.soft_bounces.max, settings.soft_bounces.within.micros),
+        campaigns=campaigns,
+        is_paused=partial(is_paused, paused=paused),
+    )
+
+
+def _joined_since(lake: Lake, windows: Sequence[dict[str, Any]]) -> DataFrame:
+    """as_of and customer_id of the ids that joined a person since the decisions of these windows knew of persons."""
+    now = set(all_merged_ids(lake))
+    rows: list[tuple[datetime, str]] = []
+    for as_of, through_batch in sorted({(row["as_of"], row["through_batch"]) for row in windows}):
+        then = set(person_by_id(lake, as_of, through_batch))
+        rows += [(as_of, customer) for customer in sorted(now - then)]
+    columns = [pa.array([as_of for as_of, _ in rows], pa.timestamp("us", "UTC")), pa.array([who for _, who in rows])]
+    return lake.spark.createDataFrame(pa.table(columns, names=["as_of", "customer_id"]))
+
+
+def _recently_queued(lake: Lake, since: datetime) -> DataFrame:
+    """Rows of send_queue that went at or after an instant and were not called back."""
+    queued = read_table(lake, SEND_QUEUE).where(F.col("released_at") >= F.lit(since))
+    if is_empty(lake, REVOKED_SENDS):
+        return queued
+    return queued.join(read_table(lake, REVOKED_SENDS).select("send_id"), on="send_id", how="left_anti")
+
+
+def _longest_duration(workspace: Workspace) -> timedelta:
+    spans = [campaign.duration.micros for campaign in workspace.brand.campaigns]
+    return timedelta(microseconds=max(spans, default=0)) + timedelta(days=2)
+
+
+def _release(lake: Lake, verdicts: DataFrame, fates: Fates, known_through: int, batch_id: int) -> None:
     """Write what goes and what does not."""
     writes: list[Callable[[], None]] = []
     if fates["withheld"]:
         writes.append(lambda: append_batch(lake, WITHHELD_SENDS, withheld(verdicts), "release", batch_id))
     if fates["queued"]:
-        writes.append(lambda: append_batch(lake, SEND_QUEUE, cleared(verdicts), "release", batch_id))
+        writes.append(lambda: append_batch(lake, SEND_QUEUE, cleared(verdicts, known_through), "release", batch_id))
     together(writes)
 
 
@@ -169,9 +266,9 @@ def _mirror(workspace: Workspace) -> None:
 def _fates(verdicts: DataFrame) -> Fates:
     may_go = F.col("withheld_reason").isNull()
     groups = rows_of(
-        verdicts.groupBy("withheld_reason", F.when(may_go, F.col("channel")).alias("channel")).agg(
-            F.count("*").alias("count")
-        )
+        verdicts.where(~F.col("waits") | ~may_go)
+        .groupBy("withheld_reason", F.when(may_go, F.col("channel")).alias("channel"))
+        .agg(F.count("*").alias("count"))
     )
     return {
         "queued": {one["channel"]: one["count"] for one in groups if one["withheld_reason"] is None},
@@ -203,10 +300,8 @@ def _ledger_identities(lake: Lake, since: datetime) -> list[Identity]:
 
 
 def _identities_after(lake: Lake, since: datetime) -> list[Identity]:
-    decisions, queue, stopped, events = (
-        read_table(lake, one) for one in (DECISIONS, SEND_QUEUE, WITHHELD_SENDS, EVENTS)
-    )
-    (counts,) = rows_of(release_counts(decisions, queue, stopped, events, since))
+    tables = (DECISIONS, SEND_QUEUE, WITHHELD_SENDS, CONTACT_REFUSALS, REVOKED_SENDS)
+    (counts,) = rows_of(release_counts(since, *(read_table(lake, table) for table in tables)))
     return release_identities(counts)
 
 

@@ -26,7 +26,7 @@ from ceasefire.pipelines.turns import NotItsTurnError, Turns
 from ceasefire.pipelines.windows import closed_windows, epoch_minutes, newest_close
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.runtime.figures import Figures
-from ceasefire.storage.lake import append_once, create_tables, read_table, rows_of
+from ceasefire.storage.lake import append_once, create_tables, read_table, rows_of, table_version
 from ceasefire.storage.topics import Topic
 from ceasefire.tables import ALL_TABLES, CLOCK_TICKS, EVENTS
 
@@ -62,6 +62,7 @@ def run(
     progress: Progress,
     before_windows: Callable[[], None] = nothing,
     examine: bool = False,
+    as_of_slot: bool = False,
 ) -> Ran:
     """Take in everything at `source`, close and decide every due window in order, and release at each slot.
 
@@ -74,6 +75,8 @@ def run(
         progress: told in a few words what is being done.
         before_windows: done once everything is taken in and nothing of it is decided.
         examine: whether the rows of the first window and of the last are checked before anything of them is released.
+        as_of_slot: replay: judge hours and expiry of each send as of its slot, and not as of now. Consent is taken as
+            it is known now all the same. For demos, tests and analysts: what lies behind the present must not be sent.
 
     Raises:
         UsageError: there is no such source, or `first` is no close, or lies before the newest one; or an earlier run
@@ -99,6 +102,10 @@ def run(
         workspace = replace(workspace, is_examined=frozenset((*closes[:1], *closes[-1:])).__contains__)
     followers: dict[str, Follower] = {}
     turns = Turns()
+
+    def settle(close: datetime, later: datetime | None, label: str) -> None:
+        _settle(workspace, followers, close, later, label, progress, as_of_slot)
+
     try:
         followers["features"] = start_features(replace(workspace, turn=turns.turn), once=False)
         followers["decide"] = start_decide(workspace, once=False)
@@ -106,7 +113,7 @@ def run(
         # A run that was interrupted may have left the newest window decided and not released.
         begun = newest_close(lake)
         if begun is not None:
-            _settle(workspace, followers, begun, None, "finishing the newest window", progress)
+            settle(begun, None, "finishing the newest window")
             # Until this run had the locks, another one may have closed some.
             closes = [close for close in closes if close > begun]
         _announce(workspace, closes, begun)
@@ -115,7 +122,7 @@ def run(
             progress(f"{label}: features")
             turns.call(close, followers["features"].has_ended)
             later = next(iter(closes[number - 1 + TOLD_AHEAD :]), None)
-            _settle(workspace, followers, close, later, label, progress)
+            settle(close, later, label)
         tick_for_mended(workspace)
         # Who is stopped within a batch has to repeat it, and Spark prints a thousand lines about the interruption.
         turns.end()
@@ -134,7 +141,9 @@ def due_closes(workspace: Workspace, first: datetime | None, until: datetime | N
     """The closes that a run has to settle: after the newest closed one, in order, and none whose grace is not over."""
     lake, settings = workspace.lake, workspace.brand.settings
     newest = newest_close(lake)
-    (last_event,) = rows_of(read_table(lake, EVENTS).agg(F.max("event_at").alias("event_at")))
+    # An opt-out that counts from its arrival on says nothing of how new the events are.
+    as_told = read_table(lake, EVENTS).where(F.col("repairs").isNull())
+    (last_event,) = rows_of(as_told.agg(F.max("event_at").alias("event_at")))
     if last_event["event_at"] is None:
         return []
     if first is not None:
@@ -190,16 +199,22 @@ def _settle(
     later: datetime | None,
     label: str,
     progress: Progress,
+    as_of_slot: bool,
 ) -> None:
-    """Decide a closed window and release it, and tell that a later one is ready."""
+    """Decide a closed window, tell that a later one is ready, and release what may go: now, or as of each slot."""
+    lake = workspace.lake
     progress(f"{label}: decisions")
-    # All slots that a send can have are known beforehand; those that they have would be read out of the ledger.
     ready_at, _ = _ready(workspace, close)
-    hours = (one.hours for one in workspace.brand.settings.channels.values())
-    ticks: list[Tick] = [(instant_of(slot), None) for slot in possible_slots(instant_micros(ready_at), hours)]
-    if later is not None:
-        ticks.append(_ready(workspace, later))
+    ticks = [] if later is None else [_ready(workspace, later)]
+    if as_of_slot:
+        # All slots that a send can have are known beforehand; those that they have would be read out of the ledger.
+        hours = (channel.hours for channel in workspace.brand.settings.channels.values())
+        ticks += [(instant_of(slot), None) for slot in possible_slots(instant_micros(ready_at), hours)]
     followers["decide"].drain()
     progress(f"{label}: release")
-    append_once(workspace.lake, CLOCK_TICKS, tick_rows(ticks, is_live=False), "slots", epoch_minutes(close))
+    if ticks:
+        append_once(lake, CLOCK_TICKS, tick_rows(ticks, is_live=False), "slots", epoch_minutes(close))
+    if not as_of_slot:
+        present = tick_rows([(workspace.clock.now(), None)], is_live=True)
+        append_once(lake, CLOCK_TICKS, present, "present", table_version(lake, CLOCK_TICKS))
     followers["release"].drain()

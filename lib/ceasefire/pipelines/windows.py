@@ -8,7 +8,7 @@ from datetime import datetime
 from pyspark.sql import functions as F
 
 from ceasefire.storage.lake import Lake, read_table, remembered, rows_of
-from ceasefire.tables import DECISION_RUNS, WINDOW_CLOSES
+from ceasefire.tables import DECISION_RUNS, WINDOW_CLOSES, DeltaTable
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,16 @@ def decided_windows(lake: Lake) -> list[DecidedWindow]:
         return [DecidedWindow(**row) for row in rows_of(rows)]
 
     return remembered(lake, "decided windows", [DECISION_RUNS], read)
+
+
+def newest_batch(lake: Lake, table: DeltaTable, column: str) -> int:
+    """The last batch that a table knows of, -1 when it is empty."""
+
+    def ask() -> int:
+        (found,) = rows_of(read_table(lake, table).agg(F.max(column).alias("newest")))
+        return -1 if found["newest"] is None else int(found["newest"])
+
+    return remembered(lake, f"newest {column} in {table.name}", [table], ask)
 
 
 def epoch_minutes(instant: datetime) -> int:

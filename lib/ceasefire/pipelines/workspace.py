@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,16 @@ from ceasefire.storage.lake import Lake
 
 @dataclass(frozen=True)
 class BrandAtWork:
-    """What a brand declares, compiled, and the key of its pseudonyms."""
+    """What a brand declares, compiled, and the key of its pseudonyms.
+
+    Attributes:
+        folder: of the brand, whose suppression lists are read when they are needed; None for a pinned brand.
+    """
 
     brand: Brand
     programs: Programs
     key: bytes
+    folder: Path | None = None
 
     @property
     def contract(self) -> Contract:
@@ -40,7 +45,8 @@ class BrandAtWork:
             (topic for campaign in campaigns for topic in campaign.topics),
             (campaign.id for campaign in campaigns),
         )
-        return Contract(settings.brand, settings.currency, currency_exponent(settings.currency), self.key, terms)
+        exponent = currency_exponent(settings.currency)
+        return Contract(settings.brand, settings.currency, exponent, self.key, terms, settings.address_rules)
 
 
 def unreported(query: str, batch_id: int, figures: Figures) -> None:
@@ -112,7 +118,7 @@ def load_brand(folder: Path, environment: Mapping[str, str]) -> BrandAtWork:
     problems += wrong + rule_problems(draft)
     if problems:
         raise ConfigurationError(problems)
-    return _at_work(bundle, lambda settings: customer_key(settings, environment))
+    return replace(_at_work(bundle, lambda settings: customer_key(settings, environment)), folder=folder)
 
 
 def load_pinned_brand(bundle_text: str, key: bytes) -> BrandAtWork:

@@ -14,17 +14,28 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+SHOWN_SENDS = 1_000
+"""So many sends are told by their ids, and held."""
+
 LONGEST_WAIT = timedelta(days=3)
 """A slot lies less than so long behind its window's close."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Two counts that must be equal."""
+    """Two counts that must be equal.
+
+    Attributes:
+        name: what must be equal.
+        expected: left side.
+        found: right side.
+        send_ids: sends because of which they are not, a few of them; empty where no single send is to blame.
+    """
 
     name: str
     expected: int
     found: int
+    send_ids: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -97,58 +108,86 @@ def ledger_identities(counts: Mapping[str, Any], counted_by_runs: int) -> list[I
 
 
 def release_counts(
-    decisions: DataFrame, queue: DataFrame, withheld: DataFrame, events: DataFrame, since: datetime
+    since: datetime,
+    decisions: DataFrame,
+    queue: DataFrame,
+    withheld: DataFrame,
+    refusals: DataFrame,
+    revoked: DataFrame,
 ) -> DataFrame:
     """What became of the sends of windows from an instant on.
 
+    Args:
+        since: the oldest window that matters.
+        decisions: rows of the ledger.
+        queue: rows of send_queue.
+        withheld: rows of withheld_sends.
+        refusals: rows of contact_refusals.
+        revoked: rows of revoked_sends; what was called back needs no other word.
+
     Returns:
         One row: decided_count, queued_count, withheld_count, waiting_count, distinct_queued_count, all of these
-        windows' sends; undecided_count and erased_count, sends queued from that instant on without a decision, and to
-        customers who had asked to be erased by the time of their release.
+        windows' sends. Of the sends that were queued or withheld from that instant on: undecided_count and undecided,
+        those that nothing decided, and refused_count and refused, those queued against a no that was known then; a few
+        of them by their ids.
     """
     # A slot can lie behind the next close, so what is queued from `since` on may be an earlier window's.
     known = decisions.where((F.col("outcome") == "send") & (F.col("window_end") >= F.lit(since - LONGEST_WAIT)))
     is_recent = (F.col("window_end") >= F.lit(since)).cast("int")
-    erasures = events.where(F.col("event_type") == "erasure_requested")
-    asked = erasures.groupBy("customer_id").agg(F.min("event_at").alias("asked_at"))
-    queued = queue.where(F.col("not_before_at") >= F.lit(since)).join(asked, on="customer_id", how="left")
-    had_asked = F.coalesce(F.col("asked_at") <= F.col("released_at"), F.lit(False)).cast("int")
+    settled = revoked.select("send_id").distinct().withColumn("settled", F.lit(1))
+    queued = queue.where(F.col("not_before_at") >= F.lit(since))
+    against = queued.alias("q").join(refusals.alias("r"), _went_against_a_no(), how="left_semi")
     one, none = F.lit(1), F.lit(0)
     marks = reduce(
         DataFrame.unionByName,
         (
             known.select(
-                "treatment.send_id", _marks(known=one, decided=is_recent, queued=none, withheld=none, erased=none)
+                "treatment.send_id", _marks(known=one, decided=is_recent, queued=none, withheld=none, refused=none)
             ),
-            queued.select("send_id", _marks(known=none, decided=none, queued=one, withheld=none, erased=had_asked)),
+            queued.select("send_id", _marks(known=none, decided=none, queued=one, withheld=none, refused=none)),
+            against.select("send_id", _marks(known=none, decided=none, queued=none, withheld=none, refused=one)),
             withheld.where(F.col("withheld_at") >= F.lit(since)).select(
-                "send_id", _marks(known=none, decided=none, queued=none, withheld=one, erased=none)
+                "send_id", _marks(known=none, decided=none, queued=none, withheld=one, refused=none)
             ),
         ),
     )
-    fates = ("known", "decided", "queued", "withheld", "erased")
+    fates = ("known", "decided", "queued", "withheld", "refused")
     sends = marks.groupBy("send_id").agg(*(F.sum(f"marks.{fate}").alias(fate) for fate in fates))
-    is_decided, is_queued = F.col("decided") > 0, F.col("queued") > 0
+    sends = sends.join(settled, on="send_id", how="left")
+    is_decided, is_open = F.col("decided") > 0, F.col("settled").isNull()
     is_waiting = is_decided & (F.col("queued") + F.col("withheld") == 0)
+    is_stray = (F.col("known") == 0) & is_open & (F.col("queued") + F.col("withheld") > 0)
+    is_refused = (F.col("refused") > 0) & is_open
     return sends.agg(
         _total("decided").alias("decided_count"),
         _total(F.when(is_decided, F.col("queued"))).alias("queued_count"),
         _total(F.when(is_decided, F.col("withheld"))).alias("withheld_count"),
         _total(F.when(is_waiting, one)).alias("waiting_count"),
-        _total(F.when(is_decided & is_queued, one)).alias("distinct_queued_count"),
-        _total(F.when(is_queued & (F.col("known") == 0), one)).alias("undecided_count"),
-        _total(F.when(F.col("erased") > 0, one)).alias("erased_count"),
+        _total(F.when(is_decided & (F.col("queued") > 0), one)).alias("distinct_queued_count"),
+        _total(F.when(is_stray, one)).alias("undecided_count"),
+        _total(F.when(is_refused, one)).alias("refused_count"),
+        _some(is_stray).alias("undecided"),
+        _some(is_refused).alias("refused"),
     )
 
 
+def _went_against_a_no() -> Column:
+    """A queued send q and a no r of its customer that was known when it went, and that no later yes had taken back."""
+    covers = F.col("r.purpose").isin("*", F.col("q.class")) & F.col("r.channel").isin("*", F.col("q.channel"))
+    stands = F.col("q.consent_at").isNull() | (F.col("r.said_at") >= F.col("q.consent_at"))
+    was_known = F.col("r.ingest_batch") <= F.col("q.known_through")
+    is_no = (F.col("r.kind") == "no") & F.col("r.topic").isNull()
+    return (F.col("q.customer_id") == F.col("r.customer_id")) & is_no & covers & stands & was_known
+
+
 def release_identities(counts: Mapping[str, Any]) -> list[Identity]:
-    """Decided = queued + withheld + waiting; queue rows are distinct, decided, and nobody's who asked to be erased."""
+    """Decided = queued + withheld + waiting; queue rows are distinct, decided, and against nobody's known no."""
     accounted = counts["queued_count"] + counts["withheld_count"] + counts["waiting_count"]
     return [
         Identity("decided sends = queued + withheld + waiting", counts["decided_count"], accounted),
         Identity("queue rows = distinct send ids", counts["queued_count"], counts["distinct_queued_count"]),
-        Identity("queued without a decision = 0", 0, counts["undecided_count"]),
-        Identity("queued after a request for erasure = 0", 0, counts["erased_count"]),
+        Identity("sends without a decision = 0", 0, counts["undecided_count"], tuple(counts["undecided"])),
+        Identity("queued against a known no = 0", 0, counts["refused_count"], tuple(counts["refused"])),
     ]
 
 
@@ -158,3 +197,8 @@ def _marks(**marks: Column) -> Column:
 
 def _total(of: Column | str) -> Column:
     return F.coalesce(F.sum(of), F.lit(0))
+
+
+def _some(is_meant: Column) -> Column:
+    """A few ids of the sends that are meant, the first in order."""
+    return F.slice(F.sort_array(F.collect_list(F.when(is_meant, F.col("send_id")))), 1, SHOWN_SENDS)

@@ -164,13 +164,13 @@ def with_concerns(
         news: `news_of`.
         refusals: `refusals_of`; None where nobody ever refused anything.
         held: customer_id of customers on hold; None where there are none.
-        suppressed: customer_id of customers on a suppression list; None without lists.
+        suppressed: customer_id and `listed`, what of the customer a suppression list names; None without lists.
         persons: as `with_persons` takes it.
     """
     told = sends.join(news, on="send_id", how="left")
     told = _joined(told, refusals, "refusals", _REFUSAL_LIST)
     told = _marked(told, held, persons, "on_hold")
-    told = _marked(told, suppressed, persons, "on_suppression_list")
+    told = _listed(told, suppressed, persons)
     return told.withColumn("merged_away", F.col("person_id") != F.col("customer_id"))
 
 
@@ -186,6 +186,14 @@ def _marked(sends: DataFrame, customers: DataFrame | None, persons: DataFrame | 
     marks = with_persons(customers.select("customer_id"), persons).select("person_id").distinct()
     joined = sends.join(marks.withColumn(name, F.lit(True)), on="person_id", how="left")
     return joined.fillna(False, [name])
+
+
+def _listed(sends: DataFrame, suppressed: DataFrame | None, persons: DataFrame | None) -> DataFrame:
+    if suppressed is None:
+        return sends.withColumn("on_suppression_list", F.lit(None).cast("array<string>"))
+    listed = F.flatten(F.collect_list("listed")).alias("on_suppression_list")
+    marks = with_persons(suppressed, persons).groupBy("person_id").agg(listed)
+    return sends.join(marks, on="person_id", how="left")
 
 
 def flag_rivals(judged: DataFrame, queued: DataFrame, lock: str) -> DataFrame:

@@ -334,7 +334,11 @@ def _reason_of_state(send: Row, as_of: int, date: int, rules: GateRules) -> With
     checks: Sequence[tuple[bool, WithheldReason]] = (
         (bool(send["merged_away"]), WithheldReason.MERGED),
         (is_marketing and bool(send["on_hold"]), WithheldReason.ON_HOLD),
-        (is_marketing and bool(send["on_suppression_list"]), WithheldReason.ON_SUPPRESSION_LIST),
+        (
+            is_marketing
+            and not {"customer_id", rules.kinds.get(send["channel"])}.isdisjoint(send["on_suppression_list"] or ()),
+            WithheldReason.ON_SUPPRESSION_LIST,
+        ),
         (not send["address"], WithheldReason.NO_ADDRESS),
         (
             campaign is None

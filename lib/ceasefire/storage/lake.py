@@ -165,6 +165,14 @@ def table_version(lake: Lake, table: DeltaTable) -> int:
     return int(row["version"])
 
 
+def is_empty(lake: Lake, table: DeltaTable) -> bool:
+    """Whether nothing was ever written to a table; where that takes a query to find out, it is said that something was.
+
+    The first version of a table is its creation.
+    """
+    return lake.local_folder is not None and table_version(lake, table) == 0
+
+
 def remembered(lake: Lake, question: str, tables: Sequence[DeltaTable], ask: Callable[[], Result]) -> Result:
     """What was answered last, if no table that the question is about has another version by now; else it is asked.
 

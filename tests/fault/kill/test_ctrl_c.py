@@ -88,7 +88,15 @@ def test_a_stream_ends_well_and_says_how_to_go_on(arguments: list[str]) -> None:
 
 
 def test_a_run_is_over_at_once_and_the_same_command_goes_on(arguments: list[str]) -> None:
-    command = ["run", *arguments, "--from", FIRST_CLOSE.isoformat(), "--until", SECOND_CLOSE.isoformat()]
+    command = [
+        "run",
+        *arguments,
+        "--from",
+        FIRST_CLOSE.isoformat(),
+        "--until",
+        SECOND_CLOSE.isoformat(),
+        "--as-of-slot",
+    ]
     run = OnATerminal(*command)
     run.wait_for("window 1 of 2: decisions")
 

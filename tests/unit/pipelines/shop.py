@@ -116,7 +116,7 @@ def customers(at_work: BrandAtWork, rows: Mapping[str, Mapping[str, Any]]) -> pa
     for name, (field, kind) in zip(SENT_COLUMNS, of_sent, strict=True):
         values = [None if one is None else [getattr(send, field) for send in one] for one in sent]
         columns[name] = pa.array(values, pa.list_(kind))
-    columns |= {name: pa.array([row.get(name) for row in facts], pa.bool_()) for name in HELD_BACK}
+    columns |= {name: pa.array([row.get(name) for row in facts], kind) for name, kind in HELD_BACK.items()}
     columns["on_lists"] = pa.array([row.get("on_lists") for row in facts], pa.list_(pa.string()))
     return pa.table(columns)
 

@@ -112,12 +112,12 @@ def sends_of(
                 "news": [news(one) for one in mine if one["at"] >= CLOSE or one["batch"] > KNOWN],
                 "refusals": [refusal(one) for one in mine if speaks_against(one)],
                 "on_hold": False,
-                "on_suppression_list": False,
+                "on_suppression_list": [],
                 "merged_away": False,
             }
             | {name: of_customer[customer] for name, of_customer in facts.items() if customer in of_customer}
         )
-    kinds = {"news": pa.list_(NEWS), "refusals": pa.list_(REFUSAL)}
+    kinds = {"news": pa.list_(NEWS), "refusals": pa.list_(REFUSAL), "on_suppression_list": pa.list_(pa.string())}
     instant = pa.timestamp("us", tz="UTC")
     arrays = {
         name: pa.array([one[name] for one in found], kinds.get(name, instant if name.endswith("_at") else None))
@@ -368,12 +368,15 @@ def test_a_no_of_somebody_with_the_same_address_stops_marketing_and_no_other_mai
 
 
 def test_whoever_is_on_hold_or_on_a_suppression_list_gets_no_marketing() -> None:
-    rows = {"held": COAT_BUYER, "listed": COAT_BUYER, "rita": SENDER_BACK}
+    rows = dict.fromkeys(("held", "listed", "mailbox listed", "phone listed"), COAT_BUYER) | {"rita": SENDER_BACK}
     held = {"held": True, "rita": True}
+    listed = {"listed": ["customer_id"], "mailbox listed": ["email"], "phone listed": ["phone"], "rita": ["email"]}
 
-    assert verdicts(rows, on_hold=held, on_suppression_list={"listed": True}) == {
+    assert verdicts(rows, on_hold=held, on_suppression_list=listed) == {
         "held": ("on_hold", None),
         "listed": ("on_suppression_list", None),
+        "mailbox listed": ("on_suppression_list", None),
+        "phone listed": GOES,
         "rita": GOES,
     }
 

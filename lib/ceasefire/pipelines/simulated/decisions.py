@@ -68,7 +68,7 @@ class Desk:
         known = pc.index_in(features.column("customer_id"), value_set=ledger.customer_ids).to_numpy()
         arrays = dict(zip(features.schema.names, features.columns, strict=True))
         arrays |= ledger.sent_columns(known.astype(np.int64))
-        arrays |= {name: pa.nulls(features.num_rows, pa.bool_()) for name in HELD_BACK}
+        arrays |= {name: pa.nulls(features.num_rows, kind) for name, kind in HELD_BACK.items()}
         arrays["on_lists"] = pa.nulls(features.num_rows, pa.list_(pa.string()))
         passed = the_pass.candidates(pa.RecordBatch.from_pydict(arrays))
         table = pa.Table.from_batches([passed])
@@ -162,7 +162,7 @@ def sends_of(window: Window, chosen: IntArray, customers: IntArray) -> Sends:
 def may_go(brand: Brand, sends: Sends, close: int, ready_at: int, events: Journal) -> BoolArray:
     """The last check: (m,) whether nothing has become known since the decision that forbids a send.
 
-    Every send is judged at its slot, by `release.last_check`'s rules for the events that happen in this world.
+    Every send is judged at its slot, by `release.due`'s rules for the events that happen in this world.
 
     Args:
         brand: what is declared.
