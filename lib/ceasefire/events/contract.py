@@ -91,7 +91,7 @@ class Contract:
     exponent: int
     key: bytes
     terms: ConsentTerms
-    addresses: AddressRules
+    addresses: AddressRules = field(default_factory=AddressRules)
 
 
 @dataclass(slots=True)
