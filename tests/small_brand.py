@@ -20,7 +20,7 @@ from ceasefire.pipelines.run import Ran, run
 from ceasefire.pipelines.workspace import Workspace, load_brand
 from ceasefire.runtime.clock import FixedClock
 from ceasefire.storage.lake import Lake, Write, create_tables, read_table, rows_of, unobserved
-from ceasefire.tables import ALL_TABLES, QUALITY_RESULTS, TRAINING_ROWS
+from ceasefire.tables import ALL_TABLES, OPERATOR_ACTIONS, QUALITY_RESULTS, REVOKED_SENDS, TRAINING_ROWS
 
 BRAND = "corner"
 FIRST_CLOSE = datetime(2026, 3, 2, 6, tzinfo=UTC)
@@ -110,7 +110,8 @@ class Undisturbed:
     fingerprints: dict[str, tuple[int, str]]
 
 
-RUN_TABLES = sorted({table.name for table in ALL_TABLES} - {TRAINING_ROWS.name, QUALITY_RESULTS.name})
+NOT_OF_A_RUN = (TRAINING_ROWS, QUALITY_RESULTS, OPERATOR_ACTIONS, REVOKED_SENDS)
+RUN_TABLES = sorted({table.name for table in ALL_TABLES} - {table.name for table in NOT_OF_A_RUN})
 """What a run writes to that examines nothing; training rows are written when a model is trained."""
 
 

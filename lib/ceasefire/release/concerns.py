@@ -217,7 +217,7 @@ def flag_rivals(judged: DataFrame, queued: DataFrame, lock: str) -> DataFrame:
         .alias("s")
         .join(earlier.alias("q"), on="person_id", how="inner")
         .where(_excludes(lock))
-        .select("send_id")
+        .select("s.send_id")
         .distinct()
         .withColumn("met", F.lit(True))
     )

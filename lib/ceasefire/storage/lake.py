@@ -160,7 +160,7 @@ def table_version(lake: Lake, table: DeltaTable) -> int:
     if lake.local_folder is not None:
         # Asked of the disk: it is asked before most reads, and Delta's history takes two queries.
         return max(_versions(lake.local_folder, table))
-    row = StoredTable.forPath(lake.spark, lake.path(table.name)).history(1).select("version").first()
+    row = stored_table(lake, table).history(1).select("version").first()
     assert row is not None, "a created table has a version"
     return int(row["version"])
 
@@ -250,6 +250,11 @@ def replace_where(lake: Lake, table: DeltaTable, rows: DataFrame, predicate: str
     lake.observe(Write(table.name, done=True))
 
 
+def stored_table(lake: Lake, table: DeltaTable) -> StoredTable:
+    """Return Delta's handle on a table, for writes of this package."""
+    return StoredTable.forPath(lake.spark, lake.path(table.name))
+
+
 def merge_rows(lake: Lake, table: DeltaTable, rows: DataFrame, is_newer: Column, values: Mapping[str, Column]) -> None:
     """Insert the rows whose key is new and update the others where `is_newer` holds; safe to repeat.
 
@@ -263,8 +268,7 @@ def merge_rows(lake: Lake, table: DeltaTable, rows: DataFrame, is_newer: Column,
     key, new = table.keys[0], conform(rows, table).alias("new")
 
     def merge() -> None:
-        target = StoredTable.forPath(lake.spark, lake.path(table.name)).alias("old")
-        matched = target.merge(new, F.col(f"old.{key}") == F.col(f"new.{key}"))
+        matched = stored_table(lake, table).alias("old").merge(new, F.col(f"old.{key}") == F.col(f"new.{key}"))
         matched.whenMatchedUpdate(condition=is_newer, set=dict(values)).whenNotMatchedInsertAll().execute()
 
     lake.observe(Write(table.name, done=False))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import pyarrow as pa
-from delta.tables import DeltaTable as StoredTable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from ceasefire.storage.conflicts import until_written
-from ceasefire.storage.lake import Lake, Write
+from ceasefire.storage.lake import Lake, Write, stored_table
 from ceasefire.tables import DeltaTable, conform
 
 
@@ -29,7 +28,7 @@ def insert_new(lake: Lake, table: DeltaTable, rows: DataFrame | pa.Table) -> Non
     new = conform(frame, table).alias("new")
 
     def insert() -> None:
-        merge = _stored(lake, table).alias("old").merge(new, F.col(f"old.{key}") == F.col(f"new.{key}"))
+        merge = stored_table(lake, table).alias("old").merge(new, F.col(f"old.{key}") == F.col(f"new.{key}"))
         merge.whenNotMatchedInsertAll().execute()
 
     _written(lake, table, insert)
@@ -39,7 +38,7 @@ def update_rows(lake: Lake, table: DeltaTable, condition: Column, values: Mappin
     """Set columns of the rows for which a condition holds, and return how many there were."""
     count = _count(lake, table, condition)
     if count:
-        _written(lake, table, lambda: _stored(lake, table).update(condition, dict(values)))
+        _written(lake, table, lambda: stored_table(lake, table).update(condition, dict(values)))
     return count
 
 
@@ -47,7 +46,7 @@ def delete_rows(lake: Lake, table: DeltaTable, condition: Column) -> int:
     """Delete the rows for which a condition holds, and return how many there were; older versions still hold them."""
     count = _count(lake, table, condition)
     if count:
-        _written(lake, table, lambda: _stored(lake, table).delete(condition))
+        _written(lake, table, lambda: stored_table(lake, table).delete(condition))
     return count
 
 
@@ -57,9 +56,5 @@ def _written(lake: Lake, table: DeltaTable, write: Callable[[], object]) -> None
     lake.observe(Write(table.name, done=True))
 
 
-def _stored(lake: Lake, table: DeltaTable) -> StoredTable:
-    return StoredTable.forPath(lake.spark, lake.path(table.name))
-
-
 def _count(lake: Lake, table: DeltaTable, condition: Column) -> int:
-    return int(_stored(lake, table).toDF().where(condition).count())
+    return int(stored_table(lake, table).toDF().where(condition).count())
