@@ -9,10 +9,12 @@ from pyspark.sql import SparkSession
 
 from ceasefire.demo.invented_customers import copy_of_brand, fortnight, shipped_world
 from ceasefire.pipelines.demo_report import demo_report
+from ceasefire.pipelines.explain import explain
 from ceasefire.pipelines.run import run
 from ceasefire.pipelines.workspace import Workspace, load_brand
 from ceasefire.runtime.clock import FixedClock
-from ceasefire.storage.lake import Lake
+from ceasefire.storage.lake import Lake, read_table, rows_of
+from ceasefire.tables import CONTACTS_VAULT, DECISIONS
 
 CUSTOMERS, WINDOWS = 500, 2
 
@@ -44,3 +46,14 @@ def test_spark_sends_the_very_messages_that_the_invented_customers_react_to(
     assert report.most_messages_a_day == 1
     assert report.losses
     assert len(report.story) == WINDOWS
+
+    # and a refund notice is a row beside marketing, which the explanation of that window tells as well
+    notices = read_table(lake, DECISIONS).where("lane = 'transactional/refund_notice' AND outcome = 'send'")
+    told = rows_of(notices.join(read_table(lake, CONTACTS_VAULT), on="customer_id").orderBy("decision_id").limit(1))
+    assert told
+    explanation = explain(workspace, told[0]["natural_id"], told[0]["window_end"])
+    assert explanation.decision["lane"] == "window"
+    (apart,) = explanation.transactional
+    assert apart.decision["decision_id"] == told[0]["decision_id"]
+    assert apart.fate.startswith("queued at ")
+    assert sum(window["transactional_sends"] for window in report.windows) == notices.count()

@@ -119,20 +119,17 @@ def settle_window(window: Window, policy: Policy) -> Settlement:
     Returns:
         The settlement of the window's lanes; the first winners are those of everybody's marketing.
     """
-    campaigns = window.brand.campaigns
-    campaign, channel, owner = window.numbers("campaign"), window.numbers("channel"), window.owner
-    tie = tie_hashes(window.customer_ids.to_pylist(), instant_micros(window.window_end))[owner]
-    campaign_rank = _ranks([one.id for one in campaigns])[campaign]
-    priority = np.array([one.priority for one in campaigns], np.int64)[campaign]
-    by_priority = priority_order(priority, campaign_rank, window.numbers("channel_position"), tie)
-    by_policy = by_priority
-    if policy is Policy.GREEDY:
-        by_policy = greedy_order(window.numbers("value_micros"), campaign_rank, _ranks(window.channels)[channel], tie)
+    is_transactional = window.is_transactional
+    order = _order_by(window, policy)
+    if is_transactional.any():
+        order = order_of_lanes(order, _order_by(window, Policy.PRIORITY), is_transactional)
     return settle(
-        order_of_lanes(by_policy, by_priority, window.is_transactional),
+        order,
         window.lanes.of_candidate,
         window.numbers("gate_reason").astype(np.int8),
-        capacities_drawn_on(channel, campaign, window.is_transactional, len(window.channels)),
+        capacities_drawn_on(
+            window.numbers("channel"), window.numbers("campaign"), is_transactional, len(window.channels)
+        ),
         np.array([UNLIMITED if limit is None else limit.per_window for limit in _limits(window).values()], np.int64),
         window.lanes.count,
     )
@@ -201,9 +198,11 @@ def decision_rows(window: Window, settlement: Settlement, run_id: str, through_b
         decision_id(window.brand.settings.brand, customer, lane, end_micros)
         for customer, lane in zip(customer_ids.to_pylist(), names.to_pylist(), strict=True)
     ]
-    by_lane = np.argsort(lanes.of_candidate, kind="stable")
-    starts = np.searchsorted(lanes.of_candidate[by_lane], np.arange(count + 1))
-    candidates = _candidates(window, settlement).take(pa.array(by_lane))
+    starts, candidates = window.starts, _candidates(window, settlement)
+    if window.is_transactional.any():
+        by_lane = np.argsort(lanes.of_candidate, kind="stable")
+        starts = np.searchsorted(lanes.of_candidate[by_lane], np.arange(count + 1))
+        candidates = candidates.take(pa.array(by_lane))
     columns = {
         "decision_id": pa.array(ids, pa.string()),
         "run_id": pa.repeat(run_id, count),
@@ -220,6 +219,19 @@ def decision_rows(window: Window, settlement: Settlement, run_id: str, through_b
         "candidates": pa.ListArray.from_arrays(pa.array(starts, pa.int32()), candidates),
     }
     return pa.table([columns[one.name].cast(one.type) for one in DECISIONS.arrow_schema], schema=DECISIONS.arrow_schema)
+
+
+def _order_by(window: Window, policy: Policy) -> IntArray:
+    """All candidates, best first by a policy."""
+    campaigns = window.brand.campaigns
+    campaign = window.numbers("campaign")
+    tie = tie_hashes(window.customer_ids.to_pylist(), instant_micros(window.window_end))[window.owner]
+    campaign_rank = _ranks([one.id for one in campaigns])[campaign]
+    if policy is Policy.GREEDY:
+        channel_rank = _ranks(window.channels)[window.numbers("channel")]
+        return greedy_order(window.numbers("value_micros"), campaign_rank, channel_rank, tie)
+    priority = np.array([one.priority for one in campaigns], np.int64)[campaign]
+    return priority_order(priority, campaign_rank, window.numbers("channel_position"), tie)
 
 
 def _limits(window: Window) -> dict[str, Capacity | None]:
