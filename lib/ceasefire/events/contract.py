@@ -10,7 +10,16 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from ceasefire.events.personal_values import ADDRESSES, OTHER_CUSTOMER, Disguise, as_json, plain_text, shape_of
+from ceasefire.events.personal_values import (
+    ADDRESSES,
+    NOTHING_NAMED,
+    OTHER_CUSTOMER,
+    Disguise,
+    Harmless,
+    as_json,
+    plain_text,
+    shape_of,
+)
 from ceasefire.ids import customer_id, event_key, payload_hash
 from ceasefire.vocabulary import EventType, MessageClass, RejectReason
 
@@ -71,12 +80,14 @@ class Contract:
         currency: ISO 4217.
         exponent: decimals of its minor unit.
         key: the brand's key for pseudonyms.
+        harmless: what may stay in the clear.
     """
 
     brand: str
     currency: str
     exponent: int
     key: bytes
+    harmless: Harmless = NOTHING_NAMED
 
 
 @dataclass(slots=True)
@@ -133,7 +144,7 @@ def parse_row(text: str, contract: Contract) -> ParsedRow:
         if end < len(bare) or not isinstance(row, dict) or (_may_be_too_deep(text) and _is_too_deep(row)):
             raise _NoEventError
         canonical = as_json(row).encode()
-        disguise = Disguise.of(row, contract.key)
+        disguise = Disguise.of(row, contract.key, contract.harmless)
     except _NonFiniteError:
         return ParsedRow({RejectReason.NON_FINITE}, raw=shape_of(text))
     except (ValueError, RecursionError, InvalidOperation):
@@ -213,7 +224,7 @@ def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> Par
         parsed.customer_id = customer_id(contract.key, texts["customer_id"])
     for name in shape.kept:
         if name in texts:
-            setattr(parsed, name, disguise.text(texts[name]))
+            setattr(parsed, name, disguise.field(name, texts[name]))
     if parsed.category is not None and "" in parsed.category.split("/"):
         reasons.add(RejectReason.OUT_OF_RANGE)
     parsed.event_at = _instant(texts.get("event_at"), reasons)
@@ -229,7 +240,7 @@ def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> Par
         _read_attributes(row["attributes"], parsed, disguise)
     if shape.unknown:
         # In the order of the row, so that of two keys with one pseudonym the same one stays.
-        parsed.extra = {disguise.text(name): disguise.value(row[name], name) for name in shape.unknown}
+        parsed.extra = {disguise.name(name): disguise.value(row[name], name) for name in shape.unknown}
     if kind is not None:
         parsed.event_type = texts["event_type"]
         if kind in _REQUIRED_ATTRIBUTES:
@@ -318,7 +329,7 @@ def _read_attributes(value: Any, parsed: ParsedRow, disguise: Disguise) -> None:
             parsed.reasons.add(RejectReason.OUT_OF_RANGE)
         if name in ADDRESSES and text is not None:
             setattr(parsed, name, text)
-        attributes[disguise.text(name)] = disguise.value(one, name)
+        attributes[disguise.name(name)] = disguise.value(one, name)
     parsed.attributes = attributes
 
 
@@ -341,7 +352,7 @@ def _lacks(values: Mapping[str, Any], names: Iterable[str]) -> bool:
 
 
 def _without_ids(row: dict[str, Any], contract: Contract, disguise: Disguise) -> str:
-    shown = disguise.nested({name: value for name, value in row.items() if name not in ("event_id", "customer_id")})
+    shown = disguise.row({name: value for name, value in row.items() if name not in ("event_id", "customer_id")})
     natural_id = row.get("customer_id")
     if isinstance(natural_id, str) and natural_id:
         shown["customer_id"] = customer_id(contract.key, natural_id)

@@ -14,6 +14,7 @@ from ceasefire.config.kafka import Broker
 from ceasefire.config.units import currency_exponent
 from ceasefire.errors import ConfigurationError, UsageError
 from ceasefire.events.contract import Contract
+from ceasefire.events.harmless import harmless_in
 from ceasefire.pipelines.programs import Programs, compile_brand, rule_problems
 from ceasefire.runtime.clock import Clock
 from ceasefire.runtime.figures import Figures
@@ -32,7 +33,8 @@ class BrandAtWork:
     def contract(self) -> Contract:
         """What its input rows are checked against."""
         settings = self.brand.settings
-        return Contract(settings.brand, settings.currency, currency_exponent(settings.currency), self.key)
+        exponent = currency_exponent(settings.currency)
+        return Contract(settings.brand, settings.currency, exponent, self.key, harmless=harmless_in(self.brand))
 
 
 def unreported(query: str, batch_id: int, figures: Figures) -> None:

@@ -113,11 +113,11 @@ def test_a_record_without_a_value_is_an_empty_row() -> None:
 
 
 def test_a_row_in_any_script_comes_through() -> None:
-    value = row(source="Žižkov 東京 🎿")
+    value = row(category="Žižkov/東京 🎿")
 
     (only,) = read([(json.dumps(value, ensure_ascii=False).encode(), "a", 0)])
 
-    assert only["source"] == parse_row(json.dumps(value), CONTRACT).source == "Žižkov 東京 🎿"
+    assert only["category"] == parse_row(json.dumps(value), CONTRACT).category == "Žižkov/東京 🎿"
 
 
 def test_spark_and_arrow_are_told_the_same_columns() -> None:
