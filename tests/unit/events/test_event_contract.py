@@ -22,6 +22,7 @@ FOUND_BY_THE_LOG_AND_THE_CLOCK = {
     RejectReason.TOO_LATE,
     RejectReason.DUPLICATE,
     RejectReason.CONFLICT,
+    RejectReason.DAMAGED_FILE,
 }
 
 BAD_ROWS: list[tuple[str, Any, list[str]]] = [
