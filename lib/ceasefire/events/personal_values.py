@@ -117,7 +117,10 @@ class Disguise(NamedTuple):
         # Nearly all are one word of no signs: then only the row's own names can be in it.
         if not _IS_PLAIN_FIELD[name](text):
             return self._telling_field(name, text)
-        return self._unnamed(text) if self.names else text
+        for known in self.names:
+            if known in text:
+                return self._unnamed(text)
+        return text
 
     def _telling_field(self, name: str, text: str) -> str:
         if name in _CODED_FIELDS:

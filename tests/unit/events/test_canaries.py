@@ -23,8 +23,9 @@ def kept(event: ParsedRow) -> str:
 
 
 def leaks(text: str, said: str) -> bool:
-    """Whether a text says it as it is, or as JSON or Python quote it."""
-    return any(form in said for form in (text, json.dumps(text)[1:-1], repr(text)[1:-1], repr(repr(text))[2:-2]))
+    """Whether it is said as it is, as JSON, as Python quotes it, or as Python quotes JSON."""
+    spelled = (text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+    return any(form in said or repr(form)[1:-1] in said for form in spelled)
 
 
 def test_there_are_two_hundred_values_to_plant() -> None:
