@@ -18,6 +18,13 @@ def customer_id(key: bytes, natural_id: str) -> str:
     return _keyed_hash(key, b"customer|", natural_id.encode())
 
 
+# Apart from the customers, whom a flood of other values would push out.
+@lru_cache(maxsize=1 << 14)
+def value_pseudonym(key: bytes, text: str) -> str:
+    """The pseudonym of any other value that may name a person; the same text gets the same one."""
+    return _keyed_hash(key, b"value|", text.encode())
+
+
 def event_key(key: bytes, event_id: str) -> str:
     """What an event is known by in our tables; keyed, since event ids often contain natural ids."""
     return _keyed_hash(key, b"event|", event_id.encode())

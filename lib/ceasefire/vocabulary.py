@@ -57,6 +57,7 @@ class RejectReason(StrEnum):
     CONFLICT = "same_id_other_payload"
     UNKNOWN_CHANNEL = "unknown_channel"
     UNCLEAR_OPT_OUT = "unclear_opt_out"
+    DAMAGED_FILE = "damaged_file"
 
 
 class FeatureType(StrEnum):

@@ -33,6 +33,7 @@ from ceasefire.cli.showcase import WINDOWS as INVENTED_WINDOWS
 from ceasefire.cli.showcase import play_showcase
 from ceasefire.cli.simulate import CUSTOMERS_IN_SPARK, DAYS_IN_SPARK, play_in_spark, play_simulation, write_events
 from ceasefire.cli.stream import play_stream
+from ceasefire.cli.unread import lines_on_files
 from ceasefire.cli.workspaces import instant, open_workspace, require_events, session_for
 from ceasefire.config.schedule import local_text
 from ceasefire.config.schemas import NAMES as SCHEMAS
@@ -201,6 +202,8 @@ def run(
             f"ceasefire show {QUARANTINED_EVENTS.name} --conf {conf} --root {root}"
         )
     for line in hold_lines(on_hold, f"--conf {conf} --root {root}"):
+        complain(line)
+    for line in lines_on_files(events, workspace.lake.local_folder, ran.damaged):
         complain(line)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ceasefire.cli.output import complain, progress
 from ceasefire.cli.status import StreamStatus
+from ceasefire.cli.unread import UnreadWatch
 from ceasefire.cli.workspaces import require_events, session_for
 from ceasefire.config.schedule import local_text
 from ceasefire.pipelines.clock import next_close
@@ -53,8 +54,20 @@ def play_stream(
             is_examined=each(check_every),
             accepts_gap=accept_gap,
         )
-        stream(watched, events, stop, tell, lambda: tell(_status_line(status, watched)))
+        unread = UnreadWatch(
+            events, workspace.lake.local_folder, sinks, complain if log_file else _leave_it_to_the_records
+        )
+
+        def look() -> None:
+            tell(_status_line(status, watched))
+            unread.look(watched.clock.now())
+
+        stream(watched, events, stop, tell, look)
     complain("stopped; the same command goes on where this one ended")
+
+
+def _leave_it_to_the_records(text: str) -> None:
+    """Say nothing between the records that a machine reads."""
 
 
 def _status_line(status: StreamStatus, workspace: Workspace) -> str:

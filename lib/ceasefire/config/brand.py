@@ -19,6 +19,7 @@ AddressKind = Literal["email", "phone", "push_token"]
 ADDRESS_OF_CHANNEL: dict[str, AddressKind] = {"email": "email", "sms": "phone", "push": "push_token"}
 
 MAX_GAP_DAYS = 366
+_FOR_THE_VAULT = ("email", "phone", "push_token", "customer_id", "into")
 
 
 def _whole_day(value: object) -> object:
@@ -121,6 +122,24 @@ class SoftBounces(Declared):
     within: SpanOfTime = Span("30d", 30, "d")
 
 
+class Profile(Declared):
+    """What of a customer's profile stays in the clear, beside the attributes that features read.
+
+    `keep`: names of attributes, and of keys that the event contract does not know, that say what something is and not
+    who somebody is. The values of all others are kept as pseudonyms.
+    """
+
+    keep: tuple[Annotated[str, Field(min_length=1, max_length=63)], ...] = ()
+
+    @field_validator("keep")
+    @classmethod
+    def _keeps_no_address(cls, keep: tuple[str, ...]) -> tuple[str, ...]:
+        for name in keep:
+            if name.casefold() in _FOR_THE_VAULT:
+                raise refused(f"{name} stays in the vault", "attributes that name nobody")
+        return keep
+
+
 class UpliftTraining(Declared):
     """What an uplift model learns from: the campaigns that name it and began on this local date or later.
 
@@ -148,6 +167,7 @@ class BrandSettings(Declared):
     release: Release = Release()
     soft_bounces: SoftBounces = SoftBounces()
     addresses: AddressReading = AddressReading()
+    profile: Profile = Profile()
     models: dict[Identifier, UpliftTraining] = Field(default_factory=dict)
     express_on: NotYet = None
     history: NotYet = None

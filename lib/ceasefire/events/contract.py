@@ -23,7 +23,16 @@ from ceasefire.consent import (
     read_wish,
     strict_statement,
 )
-from ceasefire.events.personal_values import ADDRESSES, OTHER_CUSTOMER, Disguise, as_json, plain_text, shape_of
+from ceasefire.events.personal_values import (
+    ADDRESSES,
+    NOTHING_NAMED,
+    OTHER_CUSTOMER,
+    Disguise,
+    Harmless,
+    as_json,
+    plain_text,
+    shape_of,
+)
 from ceasefire.ids import address_key, customer_id, event_key, payload_hash
 from ceasefire.vocabulary import CONSENT, CONSENT_AT, EVERY, REFUSAL, AddressFault, EventType, RefusalKind, RejectReason
 
@@ -84,6 +93,7 @@ class Contract:
         key: the brand's key for pseudonyms.
         terms: the names that statements on consent can use.
         addresses: how addresses are read.
+        harmless: what may stay in the clear.
     """
 
     brand: str
@@ -92,6 +102,7 @@ class Contract:
     key: bytes
     terms: ConsentTerms
     addresses: AddressRules = field(default_factory=AddressRules)
+    harmless: Harmless = NOTHING_NAMED
 
 
 @dataclass(slots=True)
@@ -162,7 +173,7 @@ def parse_row(text: str, contract: Contract) -> ParsedRow:
         if end < len(bare) or not isinstance(row, dict) or (_may_be_too_deep(text) and _is_too_deep(row)):
             raise _NoEventError
         canonical = as_json(row).encode()
-        disguise = Disguise.of(row, contract.key)
+        disguise = Disguise.of(row, contract.key, contract.harmless)
     except _NonFiniteError:
         return _broken(text, RejectReason.NON_FINITE, contract)
     except (ValueError, RecursionError, InvalidOperation):
@@ -291,7 +302,7 @@ def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> Par
             reasons.add(RejectReason.OUT_OF_RANGE)
     for name in shape.kept:
         if name in texts:
-            setattr(parsed, name, disguise.text(texts[name]))
+            setattr(parsed, name, disguise.field(name, texts[name]))
     if parsed.category is not None and "" in parsed.category.split("/"):
         reasons.add(RejectReason.OUT_OF_RANGE)
     parsed.event_at = _instant(texts.get("event_at"), reasons)
@@ -307,7 +318,7 @@ def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> Par
         _read_attributes(row["attributes"], parsed, disguise, contract)
     if shape.unknown:
         # In the order of the row, so that of two keys with one pseudonym the same one stays.
-        parsed.extra = {disguise.text(name): disguise.value(row[name], name) for name in shape.unknown}
+        parsed.extra = {disguise.name(name): disguise.value(row[name], name) for name in shape.unknown}
     channel = None
     if parsed.channel is not None:
         channel = contract.terms.channel(texts["channel"])
@@ -427,7 +438,7 @@ def _read_attributes(value: Any, parsed: ParsedRow, disguise: Disguise, contract
         text = plain_text(one)
         if name.startswith(CONSENTS) or (text is not None and len(text) > MAX_TEXT_CHARS):
             parsed.reasons.add(RejectReason.OUT_OF_RANGE)
-        attributes[disguise.text(name)] = disguise.value(one, name)
+        attributes[disguise.name(name)] = disguise.value(one, name)
         if name in ADDRESSES and text is not None and not _read_address(name, text, parsed, contract):
             # What is no address takes the one before away, as nothing does.
             attributes[name] = None
@@ -454,7 +465,7 @@ def _lacks(values: Mapping[str, Any], names: Iterable[str]) -> bool:
 
 
 def _without_ids(row: dict[str, Any], contract: Contract, disguise: Disguise) -> str:
-    shown = disguise.nested({name: value for name, value in row.items() if name not in ("event_id", "customer_id")})
+    shown = disguise.row({name: value for name, value in row.items() if name not in ("event_id", "customer_id")})
     natural_id = row.get("customer_id")
     if isinstance(natural_id, str) and natural_id:
         shown["customer_id"] = customer_id(contract.key, natural_id)

@@ -16,12 +16,16 @@ from pyspark.sql.types import ArrayType, BooleanType, LongType, StringType, Stru
 
 from ceasefire.events.contract import Contract, ParsedRow, parse_row
 from ceasefire.tables.intake import STATEMENT, TEXT_MAP
+from ceasefire.vocabulary import RejectReason
 
 ROW_ID = "row_id"
 """A number that tells one row of a batch from all others; of one parse alone, and in no table."""
 
 PARTITION_SHIFT = 33
 """Above so many bits a row's number has its partition, as with Spark's own `monotonically_increasing_id`."""
+
+DAMAGED_BLOCK = -1
+"""The block of the row that is no line of its file, but says that the rest of it cannot be read."""
 
 _ARROW_TEXT_MAP = pa.map_(pa.string(), pa.string())
 _ARROW_TYPES: dict[str, pa.DataType] = {
@@ -77,6 +81,7 @@ def parse_lines(contract: Contract) -> BatchFunction:
     def parse(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         _spare_imports()
         block: tuple[str, int] | None = None
+        read: Callable[[str, Contract], ParsedRow] = parse_row
         row_number = 0
         task = TaskContext.get()
         next_id = (0 if task is None else task.partitionId()) << PARTITION_SHIFT
@@ -87,16 +92,22 @@ def parse_lines(contract: Contract) -> BatchFunction:
             for text, place in zip(_texts(lines), zip(files.to_pylist(), starts.to_pylist(), strict=True), strict=True):
                 if place != block:
                     block, row_number = place, 0
+                    read = damaged_file if place[1] == DAMAGED_BLOCK else parse_row
                 row_number += 1
                 numbers.append(row_number)
                 # Of a bare tuple the collector of garbage soon knows that it holds nothing to look after.
-                rows.append(_values(parse_row(text, contract)))
+                rows.append(_values(read(text, contract)))
             if rows:
                 ids = pa.array(range(next_id, next_id + len(rows)), pa.int64())
                 next_id += len(rows)
                 yield _batch(ids, files, starts, numbers, rows)
 
     return parse
+
+
+def damaged_file(why: str, contract: Contract) -> ParsedRow:
+    """The row that stands for the rest of a file which cannot be read."""
+    return ParsedRow({RejectReason.DAMAGED_FILE}, raw=why)
 
 
 @cache

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructField, StructType
 
-from ceasefire.errors import CheckFailedError, UsageError
+from ceasefire.errors import CheckFailedError
 from ceasefire.events.blocks import BLOCK_SCHEMA, SIDE_TABLES, judge_blocks, parse_blocks, rejected_by_block
 from ceasefire.events.contacts import (
     IS_STRANGER,
@@ -35,21 +33,20 @@ from ceasefire.events.verdicts import (
     keep_suspects,
     known_keys,
 )
+from ceasefire.pipelines.damaged_files import read_past_damage
 from ceasefire.pipelines.streams import Follower, start_follower
 from ceasefire.pipelines.windows import newest_close
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.runtime.figures import Figures
+from ceasefire.storage.event_files import follow_files
 from ceasefire.storage.lake import Lake, append_batch, merge_rows, read_table, rows_of, together
 from ceasefire.storage.topics import Topic, follow_topic, require_topics
 from ceasefire.tables import CONSENT_HOLDS, CONTACTS_VAULT, EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS
 
-MAX_FILES_PER_BATCH = 100
 BROADCAST_HASHES = 2_000_000
 """Up to so many rows of a batch, the hashes of their keys go to where the log lies, and the log is not shuffled."""
 BROADCAST_ROWS = 200_000
 """Up to so many rejected rows, they go to where the batch lies, and the batch is not shuffled."""
-
-_LINE = StructType([StructField("value", StringType())])
 
 
 def event_source(workspace: Workspace, files: str) -> str | Topic:
@@ -68,10 +65,9 @@ def start_ingest(workspace: Workspace, source: str | Topic, once: bool) -> Follo
     spark = workspace.lake.spark
     if isinstance(source, Topic):
         require_topics(spark, source.broker, [source.name])
-        lines = follow_topic(spark, source)
-    else:
-        lines = _follow_files(spark, source)
-    return start_follower(workspace, lines, "ingest_events", ingest_batch, once)
+        return start_follower(workspace, follow_topic(spark, source), "ingest_events", ingest_batch, once)
+    work = read_past_damage(ingest_batch, "ingest_events")
+    return start_follower(workspace, follow_files(spark, source), "ingest_events", work, once)
 
 
 def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figures | None:
@@ -124,23 +120,6 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
     newest_at = max((one["newest_at"] for one in parts if one["newest_at"]), default=None)
     lag = (ingested_at - newest_at).total_seconds() if newest_at else None
     return Figures(lag, {"intake": {"events": event_count, "quarantined": row_count - event_count}})
-
-
-def _follow_files(spark: SparkSession, source: str) -> DataFrame:
-    folder, pattern = source, "*"
-    if "://" not in source:
-        path = Path(source)
-        if not path.exists():
-            raise UsageError(f"no events at {source}; --events names a folder of JSON-lines files, or one such file")
-        if path.is_file():
-            folder, pattern = str(path.parent), path.name
-    reader = spark.readStream.format("text").schema(_LINE).option("pathGlobFilter", pattern)
-    reader = reader.option("recursiveFileLookup", "true").option("maxFilesPerTrigger", MAX_FILES_PER_BATCH)
-    return reader.load(folder).select(
-        "value",
-        F.col("_metadata.file_path").alias("source_file"),
-        F.col("_metadata.file_block_start").alias("source_block"),
-    )
 
 
 def _batch_clock(

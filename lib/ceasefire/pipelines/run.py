@@ -44,10 +44,12 @@ class Ran:
     Attributes:
         closes: which it settled.
         taken_in: how many rows of input are `events` now, and how many are `quarantined`.
+        damaged: files that were read only as far as they can be.
     """
 
     closes: tuple[datetime, ...]
     taken_in: Mapping[str, int]
+    damaged: tuple[str, ...] = ()
 
 
 def nothing() -> None:
@@ -88,9 +90,11 @@ def run(
     create_tables(lake, ALL_TABLES)
     pin_key(workspace)
     taken_in: Counter[str] = Counter()
+    damaged: Counter[str] = Counter()
 
     def count(query: str, batch_id: int, figures: Figures) -> None:
         taken_in.update(figures.counts.get("intake", {}))
+        damaged.update(figures.counts.get("damaged", {}))
         workspace.report(query, batch_id, figures)
 
     ingest = start_ingest(replace(workspace, report=count), source, once=True)
@@ -134,7 +138,7 @@ def run(
         turns.end()
         for follower in followers.values():
             follower.stop()
-    return Ran(tuple(closes), taken_in)
+    return Ran(tuple(closes), taken_in, tuple(damaged))
 
 
 def due_closes(workspace: Workspace, first: datetime | None, until: datetime | None) -> list[datetime]:

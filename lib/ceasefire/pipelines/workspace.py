@@ -16,6 +16,7 @@ from ceasefire.config.units import currency_exponent
 from ceasefire.consent import ConsentTerms
 from ceasefire.errors import ConfigurationError, UsageError
 from ceasefire.events.contract import Contract
+from ceasefire.events.harmless import harmless_in
 from ceasefire.pipelines.programs import Programs, compile_brand, rule_problems
 from ceasefire.runtime.clock import Clock
 from ceasefire.runtime.figures import Figures
@@ -45,8 +46,15 @@ class BrandAtWork:
             (topic for campaign in campaigns for topic in campaign.topics),
             (campaign.id for campaign in campaigns),
         )
-        exponent = currency_exponent(settings.currency)
-        return Contract(settings.brand, settings.currency, exponent, self.key, terms, settings.address_rules)
+        return Contract(
+            settings.brand,
+            settings.currency,
+            currency_exponent(settings.currency),
+            self.key,
+            terms,
+            settings.address_rules,
+            harmless_in(self.brand),
+        )
 
 
 def unreported(query: str, batch_id: int, figures: Figures) -> None:

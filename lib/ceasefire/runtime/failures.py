@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ceasefire import errors
 from ceasefire.errors import (
@@ -32,6 +33,17 @@ _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '(?P<module>\w+)"
 _OTHER_PYTHON = re.compile(r"different version: (?P<worker>[\d.]*\d) than that in driver: (?P<driver>[\d.]*\d)")
 # What Py4J says before it says what happened.
 _PREAMBLE = re.compile(r"^An error occurred while calling .*\n: (?:[\w.$]+\.)?(?=\w+: |\w+$)", re.MULTILINE)
+# What Spark says of a file that it could not read, whatever it wraps around that.
+_UNREADABLE = re.compile(r"Encountered error while reading file (?P<file>\S.*?)\.(?=\s|$)")
+_CAUSE = re.compile(r"^Caused by: (?:[\w.$]+\.)?(?P<what>[\w$]+)(?P<said>: [^\n]*)?$", re.MULTILINE)
+_DAMAGE = re.compile(
+    r"EOFException|Unexpected end|[Pp]remature|not a gzip|incorrect (header|data|length)|"
+    r"invalid (block|stored|distance|code|literal|bit)|ZipException|DataFormatException|not BZip2|bad block|crc error|"
+    r"CRC|Src size|[Cc]orrupt|URISyntaxException|too many (bytes|length)|stream (end|header)"
+)
+_PATH = re.compile(r"(?<![\w/])(?:[a-z][a-z0-9+.-]*:/{1,3}|/)[^\s/:,;'\")\]]+/[^\s:,;'\")\]]+")
+# First lines that say nothing but that something went wrong below them.
+_SAYS_NOTHING = re.compile(r"Exception thrown in awaitResult|Job aborted|Task failed while writing|^\w+(: )?$")
 _NAMES_ITSELF = re.compile(r"\w+(Exception|Error): ")
 _SQL_STATE = re.compile(r"\s*SQLSTATE: \w+;?\s*$")
 
@@ -57,8 +69,72 @@ def cause_of(error: BaseException) -> CeasefireError:
         kind = getattr(errors, match["name"], None) if match else None
         if match and isinstance(kind, type) and issubclass(kind, CeasefireError):
             return _rebuilt(kind, [match["message"], *_until_it_ends(lines[number + 1 :])])
-    text = str(error)
-    return _of_workers(text) or _of_kafka(text) or _of_checkpoint(text) or CeasefireError(_one_line(error, lines))
+    text = _all_said(error)
+    return (
+        _of_checkpoint(text)
+        or _of_file(text)
+        or _of_workers(text)
+        or _of_kafka(text)
+        or CeasefireError(_telling_cause(text) or _one_line(error, lines))
+    )
+
+
+@dataclass(frozen=True)
+class UnreadableFile:
+    """A file that stopped Spark.
+
+    Attributes:
+        file: its address, as Spark names it.
+        why: the root of what went wrong, in one line.
+        is_damaged: whether it is its content that cannot be read, so that it would be no better the next time.
+    """
+
+    file: str
+    why: str
+    is_damaged: bool
+
+
+def unreadable_file(error: BaseException) -> UnreadableFile | None:
+    """The file that Spark could not read, if that is what stopped it."""
+    return _unreadable_in(_all_said(error))
+
+
+def _all_said(error: BaseException) -> str:
+    """All that is said of an error, the chain of Java's causes included, which PySpark keeps beside the message."""
+    return f"{error}\n{getattr(error, '_stackTrace', '')}"
+
+
+def _unreadable_in(text: str) -> UnreadableFile | None:
+    found = _UNREADABLE.search(text)
+    if found is None:
+        return None
+    causes = [cause["what"] + (cause["said"] or "") for cause in _CAUSE.finditer(text, found.end())]
+    root = causes[-1] if causes else "File does not exist" if "does not exist" in text else "no reason given"
+    return UnreadableFile(found["file"], _SQL_STATE.sub("", root).rstrip(". "), _DAMAGE.search(root) is not None)
+
+
+def _of_file(text: str) -> CeasefireError | None:
+    """A file that could not be read, if that is what stopped Spark."""
+    unreadable = _unreadable_in(text)
+    if unreadable is None:
+        return None
+    return CheckFailedError(
+        f"{unreadable.file} cannot be read ({unreadable.why}); put a copy in its place that can be, and start again"
+    )
+
+
+def _telling_cause(text: str) -> str | None:
+    """The deepest of Java's causes that names a path; the deepest of all where the first line says nothing."""
+    if "Traceback (most recent call last):" in text:
+        return None
+    causes = [cause["what"] + (cause["said"] or "") for cause in _CAUSE.finditer(text)]
+    first = _PREAMBLE.sub("", text).partition("\n")[0]
+    if not causes or _PATH.search(first):
+        return None
+    with_path = [cause for cause in causes if _PATH.search(cause)]
+    if with_path:
+        return _SQL_STATE.sub("", with_path[-1])
+    return _SQL_STATE.sub("", causes[-1]) if _SAYS_NOTHING.search(first) else None
 
 
 def _of_workers(text: str) -> CeasefireError | None:

@@ -53,6 +53,8 @@ REFUSALS: list[tuple[str, str, str, str]] = [
      "brand.yaml:9: consent_default.marketing: not allowed here, got 'no'"),
     (BRAND, "", "pressure: {lock: some}", "brand.yaml:9: pressure.lock: not allowed here, got 'some'"),
     (BRAND, "", "release: {mode: dark}", "brand.yaml:9: release.mode: not allowed here, got 'dark'"),
+    (BRAND, "", "profile: {keep: [size, Email]}", "brand.yaml:9: profile.keep: Email stays in the vault"),
+    (BRAND, "", "profile: {keep: size}", "brand.yaml:9: profile.keep: not allowed here"),
     (BRAND, "", "policy: {default: random}", "brand.yaml:9: policy.default: not allowed here, got 'random'"),
     (BRAND, "", "1: 2", "brand.yaml:9: this file: not allowed here, got 1"),
     (FEATURES, "features:", "feature:", "features.yaml:1: needs a list under `features:`"),

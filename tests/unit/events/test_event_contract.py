@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ceasefire.events.contract import MAX_ROW_CHARS, ParsedRow
+from ceasefire.events.personal_values import Harmless
 from ceasefire.vocabulary import EventType, RejectReason
 from unit.events.event_rows import CONTRACT, FIELDS_OF_TYPE, parsed, reasons, row, without
 
@@ -21,6 +22,7 @@ FOUND_BY_THE_LOG_AND_THE_CLOCK = {
     RejectReason.TOO_LATE,
     RejectReason.DUPLICATE,
     RejectReason.CONFLICT,
+    RejectReason.DAMAGED_FILE,
 }
 
 BAD_ROWS: list[tuple[str, Any, list[str]]] = [
@@ -170,10 +172,11 @@ def test_an_instant_of_any_offset_becomes_the_same_instant_in_utc() -> None:
         assert parsed(row(event_at=text)).event_at == noon
 
 
-def test_what_the_contract_does_not_know_is_kept_as_text() -> None:
+def test_what_the_contract_does_not_know_is_kept_as_text_where_its_key_is_known_to_be_harmless() -> None:
     unknown = {"till": 7, "gift": True, "note": "fragile", "basket": {"b": [1, "x"], "a": None}, "nothing": None}
+    contract = replace(CONTRACT, harmless=Harmless(frozenset(("note", "b")), frozenset()))
 
-    extra = parsed(row(**unknown)).extra
+    extra = parsed(row(**unknown), contract).extra
 
     assert extra is not None
     assert (extra["till"], extra["gift"], extra["note"], extra["nothing"]) == ("7", "true", "fragile", None)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from ceasefire.events.contract import parse_row
-from ceasefire.events.parsing import ARROW_SCHEMA, PARSED_SCHEMA, ROW_ID, parse_lines
+from ceasefire.events.parsing import ARROW_SCHEMA, DAMAGED_BLOCK, PARSED_SCHEMA, ROW_ID, parse_lines
 from unit.events.event_rows import CONTRACT, FIELDS_OF_TYPE, parsed, row
 
 Line = tuple[bytes, str, int]
@@ -41,6 +41,15 @@ def test_rows_are_counted_within_their_block_of_the_file() -> None:
     lines = [(b"", "a", 0), (b"", "a", 0), (b"", "a", 64), (b"", "b", 0), (b"", "b", 0)]
 
     assert positions(lines) == [("a", 0, 1), ("a", 0, 2), ("a", 64, 1), ("b", 0, 1), ("b", 0, 2)]
+
+
+def test_a_row_that_says_that_a_file_is_damaged_is_told_from_its_lines_by_its_block() -> None:
+    why = b"the rest of this file cannot be read: EOFException"
+
+    rows = read([(json.dumps(row()).encode(), "a", 0), (why, "a", DAMAGED_BLOCK), (why, "b", 0)])
+
+    assert [one["reasons"] for one in rows] == [[], ["damaged_file"], ["corrupt"]]
+    assert rows[1]["raw"] == why.decode()
 
 
 def test_counting_goes_on_from_batch_to_batch() -> None:
@@ -113,11 +122,11 @@ def test_a_record_without_a_value_is_an_empty_row() -> None:
 
 
 def test_a_row_in_any_script_comes_through() -> None:
-    value = row(source="Žižkov 東京 🎿")
+    value = row(category="Žižkov/東京 🎿")
 
     (only,) = read([(json.dumps(value, ensure_ascii=False).encode(), "a", 0)])
 
-    assert only["source"] == parse_row(json.dumps(value), CONTRACT).source == "Žižkov 東京 🎿"
+    assert only["category"] == parse_row(json.dumps(value), CONTRACT).category == "Žižkov/東京 🎿"
 
 
 def test_spark_and_arrow_are_told_the_same_columns() -> None:

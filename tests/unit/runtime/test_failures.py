@@ -9,7 +9,7 @@ from ceasefire.errors import (
     EnvironmentMissingError,
     UsageError,
 )
-from ceasefire.runtime.failures import cause_of
+from ceasefire.runtime.failures import UnreadableFile, cause_of, unreadable_file
 
 FROM_A_BATCH = """[STREAM_FAILED] Query [id = bb7c, runId = edb0] terminated with exception: \
 [FOREACH_BATCH_USER_FUNCTION_ERROR] An error occurred in the user provided function in foreach batch sink. \
@@ -156,3 +156,85 @@ def test_what_the_jvm_raised_is_told_without_how_it_was_called() -> None:
     )
 
     assert str(cause_of(RuntimeError(said))) == "SparkException: Could not parse Master URL: 'sparkle'"
+
+
+def java(first: str, *causes: str) -> RuntimeError:
+    """An error as Py4J hands it on: what was called, the first line, and a stack for it and for each cause."""
+    stack = "\n\tat org.apache.spark.rdd.RDD.compute(RDD.scala:57)\n"
+    return RuntimeError(f"An error occurred while calling o114.collect.\n: {stack.join([first, *causes])}{stack}")
+
+
+READING = (
+    "org.apache.spark.SparkException: [FAILED_READ_FILE.NO_HINT] Encountered error while reading file {}.  "
+    "SQLSTATE: KD001"
+)
+AWAITING = "org.apache.spark.SparkException: Exception thrown in awaitResult: "
+
+
+def test_a_file_that_is_cut_short_is_named_with_what_is_wrong_and_what_to_do() -> None:
+    error = java(
+        AWAITING,
+        f"Caused by: {READING.format('file:///in/b c.jsonl.gz')}",
+        "Caused by: java.io.EOFException: Unexpected end of input stream",
+    )
+
+    cause = cause_of(error)
+
+    assert unreadable_file(error) == UnreadableFile(
+        "file:///in/b c.jsonl.gz", "EOFException: Unexpected end of input stream", is_damaged=True
+    )
+    assert isinstance(cause, CheckFailedError)
+    assert str(cause) == (
+        "file:///in/b c.jsonl.gz cannot be read (EOFException: Unexpected end of input stream); "
+        "put a copy in its place that can be, and start again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("root", "is_damaged"),
+    [
+        ("java.io.IOException: incorrect data check", True),
+        ("java.io.IOException: invalid stored block lengths", True),
+        ("java.io.IOException: not a gzip file", True),
+        ("java.util.zip.ZipException: invalid code lengths set", True),
+        ("java.net.URISyntaxException: Relative path in absolute URI: day:1.jsonl", True),
+        ("java.io.FileNotFoundException: /in/a.jsonl (Permission denied)", False),
+        ("java.net.SocketTimeoutException: Read timed out", False),
+        ("java.io.IOException: Input/output error", False),
+    ],
+)
+def test_only_what_would_be_no_better_the_next_time_is_damage(root: str, is_damaged: bool) -> None:
+    found = unreadable_file(java(READING.format("s3a://shop/in/a.jsonl"), f"Caused by: {root}"))
+
+    assert found is not None
+    assert (found.file, found.is_damaged) == ("s3a://shop/in/a.jsonl", is_damaged)
+    assert root.endswith(found.why)
+
+
+def test_of_java_causes_the_deepest_that_names_a_path_is_told() -> None:
+    error = java(
+        AWAITING,
+        "Caused by: java.lang.RuntimeException: of something",
+        "Caused by: java.io.FileNotFoundException: /lake/corner/events/part-0.parquet (No such file or directory)",
+        "Caused by: java.lang.IllegalStateException: closed",
+    )
+
+    assert str(cause_of(error)) == (
+        "FileNotFoundException: /lake/corner/events/part-0.parquet (No such file or directory)"
+    )
+
+
+def test_where_the_first_line_says_nothing_and_no_cause_names_a_path_the_deepest_cause_is_told() -> None:
+    causes = ("Caused by: java.lang.RuntimeException: outer", "Caused by: java.lang.OutOfMemoryError: Java heap space")
+
+    assert str(cause_of(java(AWAITING, *causes))) == "OutOfMemoryError: Java heap space"
+    assert str(cause_of(java("java.lang.IllegalStateException: the table is locked", *causes))) == (
+        "IllegalStateException: the table is locked"
+    )
+
+
+def test_causes_that_pyspark_keeps_beside_the_message_are_heard() -> None:
+    error = RuntimeError("Exception thrown in awaitResult: ")
+    error._stackTrace = f"{AWAITING}\nCaused by: java.io.IOException: No space left on /var/data/spark\n"  # type: ignore[attr-defined]
+
+    assert str(cause_of(error)) == "IOException: No space left on /var/data/spark"
