@@ -12,6 +12,8 @@ from typing import Any
 from bench.generators import AS_OF, BRAND, KEY
 
 CHANNELS = ("email", "sms")
+ALIASES = {"email": ["ad_audience"], "sms": ["push"]}
+"""Events of the simulated world know two channels more."""
 WINDOWS: Mapping[str, int | None] = {"7d": 7, "30d": 30, "90d": 90, "to_date": None}
 CAMPAIGN_COUNT = 12
 _CATEGORY_GROUPS = ("bags", "bags/handbags", "shoes", "shoes/boots", "coats", "games")
@@ -187,8 +189,8 @@ def _declared() -> dict[str, Any]:
             "customer_key": f"public:{KEY.decode()}",
             "decision_window": {"every": "1d", "at": "08:00", "grace": "30m"},
             "channels": {
-                "email": {"cost": "0.002", "hours": "08:00-21:00", "expires": "48h"},
-                "sms": {"cost": "0.04", "hours": "10:00-20:00", "expires": "12h"},
+                "email": {"cost": "0.002", "hours": "08:00-21:00", "expires": "48h", "aliases": ALIASES["email"]},
+                "sms": {"cost": "0.04", "hours": "10:00-20:00", "expires": "12h", "aliases": ALIASES["sms"]},
             },
             "policy": {"default": "greedy"},
         },
