@@ -19,6 +19,7 @@ from ceasefire.cli.models import model_app
 from ceasefire.cli.operators import erase, holds, pause, resume, revoke
 from ceasefire.cli.options import AcceptGap, Conf, Customer, Events, Json, NewEpoch, Root
 from ceasefire.cli.output import (
+    broken_lines,
     complain,
     held_lines,
     hold_lines,
@@ -47,6 +48,7 @@ from ceasefire.ids import customer_id
 from ceasefire.pipelines.explain import explain as explain_decision
 from ceasefire.pipelines.operators import count_on_hold
 from ceasefire.pipelines.quality import examine_window, held_results, held_windows
+from ceasefire.pipelines.release import broken_identities
 from ceasefire.pipelines.run import run as run_brand
 from ceasefire.pipelines.show import show_rows
 from ceasefire.pipelines.simulated.comparison import Plan
@@ -183,6 +185,7 @@ def run(
         rows = summaries(workspace, ran.closes)
         on_hold = count_on_hold(workspace.lake)
         held = held_lines(held_results(workspace.lake))
+        broken = broken_identities(workspace.lake)
     if as_json:
         say_json(rows)
     elif rows:
@@ -205,6 +208,8 @@ def run(
         complain(line)
     for line in lines_on_files(events, workspace.lake.local_folder, ran.damaged):
         complain(line)
+    if broken:
+        raise CheckFailedError("\n".join(broken_lines(broken, f"--conf {conf} --root {root}")))
 
 
 @app.command()

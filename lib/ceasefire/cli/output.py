@@ -94,6 +94,16 @@ def hold_lines(on_hold: int, where: str) -> list[str]:
     return [f"{customers} on hold for marketing: ceasefire holds {where}"]
 
 
+def broken_lines(identities: Sequence[dict[str, Any]], where: str) -> list[str]:
+    """A line for each send because of which an identity does not hold, with what settles it."""
+    return [
+        f"{row['identity']}: found {row['found']:,}, {send_id} among them; its customer gets nothing until that is "
+        f"settled: ceasefire revoke {send_id} {where}"
+        for row in identities
+        for send_id in row["send_ids"]
+    ]
+
+
 def say_records(rows: Sequence[dict[str, Any]]) -> None:
     """Rows as a table if it is narrow, else one column a line, a blank line between rows."""
     if rows and len(rows[0]) <= WIDE_TABLE_COLUMNS:

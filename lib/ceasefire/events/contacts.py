@@ -59,6 +59,19 @@ def contacts(events: DataFrame) -> DataFrame:
     return newest.select(*columns)
 
 
+def without_erased(batch_contacts: DataFrame, erased: DataFrame) -> DataFrame:
+    """Contacts of customers who were not erased, or who told an address since.
+
+    Args:
+        batch_contacts: `contacts`.
+        erased: customer_id and erased_at of erased customers.
+    """
+    told_at = F.greatest(*(F.col(f"{kind}_set_at") for kind in ADDRESSES))
+    joined = batch_contacts.join(erased.select("customer_id", "erased_at"), on="customer_id", how="left")
+    stays = F.col("erased_at").isNull() | F.coalesce(told_at > F.col("erased_at"), F.lit(False))
+    return joined.where(stays).select(*batch_contacts.columns)
+
+
 def keep_news(batch_contacts: DataFrame, vault: DataFrame) -> DataFrame:
     """Contacts that the vault lacks, or knows an older address of; IS_STRANGER tells the former from the latter."""
     joined = batch_contacts.alias("new").join(vault.alias("old"), on="customer_id", how="left")

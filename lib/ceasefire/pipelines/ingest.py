@@ -20,6 +20,7 @@ from ceasefire.events.contacts import (
     keep_news,
     keep_telling,
     newest_addresses,
+    without_erased,
 )
 from ceasefire.events.side_rows import side_rows
 from ceasefire.events.verdicts import (
@@ -34,14 +35,15 @@ from ceasefire.events.verdicts import (
     known_keys,
 )
 from ceasefire.pipelines.damaged_files import read_past_damage
+from ceasefire.pipelines.operators import erased_customers
 from ceasefire.pipelines.streams import Follower, start_follower
 from ceasefire.pipelines.windows import newest_close
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.runtime.figures import Figures
 from ceasefire.storage.event_files import follow_files
-from ceasefire.storage.lake import Lake, append_batch, merge_rows, read_table, rows_of, together
+from ceasefire.storage.lake import Lake, append_batch, is_empty, merge_rows, read_table, rows_of, together
 from ceasefire.storage.topics import Topic, follow_topic, require_topics
-from ceasefire.tables import CONSENT_HOLDS, CONTACTS_VAULT, EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS
+from ceasefire.tables import CONSENT_HOLDS, CONTACTS_VAULT, EVENTS, INGEST_BATCHES, OPERATOR_ACTIONS, QUARANTINED_EVENTS
 
 BROADCAST_HASHES = 2_000_000
 """Up to so many rows of a batch, the hashes of their keys go to where the log lies, and the log is not shuffled."""
@@ -180,7 +182,10 @@ def _spread(frame: DataFrame, row_count: int, most: int) -> DataFrame:
 
 
 def _write_contacts(lake: Lake, judged: DataFrame, batch_id: int) -> None:
-    news = keep_news(contacts(keep_telling(judged)), read_table(lake, CONTACTS_VAULT)).localCheckpoint(eager=False)
+    said = contacts(keep_telling(judged))
+    if not is_empty(lake, OPERATOR_ACTIONS):
+        said = without_erased(said, erased_customers(lake))
+    news = keep_news(said, read_table(lake, CONTACTS_VAULT)).localCheckpoint(eager=False)
     (found,) = rows_of(news.agg(F.count("*").alias("news"), F.count_if(IS_STRANGER).alias("strangers")))
     rows = news.drop(IS_STRANGER)
     if found["strangers"] < found["news"]:

@@ -25,12 +25,13 @@ from ceasefire.release.operators import (
     keep_open_holds,
     paused_subjects,
 )
-from ceasefire.release.revocation import as_revocations, keep_recallable
+from ceasefire.release.revocation import as_revocations, keep_recallable, keep_standing, to_revoke
 from ceasefire.storage.lake import (
     Lake,
     append_once,
     create_tables,
     has_tables,
+    is_empty,
     read_table,
     remembered,
     rows_of,
@@ -40,11 +41,14 @@ from ceasefire.storage.mirror import write_mirror
 from ceasefire.storage.rewrites import delete_rows, insert_new, update_rows
 from ceasefire.tables import (
     CONSENT_HOLDS,
+    CONTACT_REFUSALS,
     CONTACTS_VAULT,
     CUSTOMER_MERGES,
+    EVENTS,
     OPERATOR_ACTIONS,
     REVOKED_SENDS,
     SEND_QUEUE,
+    WITHHELD_SENDS,
 )
 from ceasefire.vocabulary import OperatorAction, RevokedReason
 
@@ -157,6 +161,28 @@ def append_revocations(lake: Lake, revocations: DataFrame) -> int:
     return count
 
 
+def call_back(workspace: Workspace, now: datetime) -> int:
+    """Call back the queued sends whose customer said no since they were released, and return how many.
+
+    Looked for when a refusal has arrived since it was looked for last.
+    """
+    lake = workspace.lake
+    if is_empty(lake, CONTACT_REFUSALS):
+        return 0
+
+    def look() -> int:
+        sends = recallable_sends(lake, now)
+        (oldest,) = rows_of(sends.agg(F.min("known_through").alias("batch")))
+        if oldest["batch"] is None:
+            return 0
+        is_news = F.col("ingest_batch") > oldest["batch"]
+        refusals, events = (read_table(lake, table).where(is_news) for table in (CONTACT_REFUSALS, EVENTS))
+        return append_revocations(lake, to_revoke(sends, keep_standing(sends, refusals, events), now))
+
+    looked_at, found = remembered(lake, "refusals since", [CONTACT_REFUSALS], lambda: (now, look()))
+    return found if looked_at == now else 0
+
+
 def pause_or_resume(workspace: Workspace, action: OperatorAction, subject: str, note: str | None) -> Paused:
     """Pause a subject or let it go on; from the next tick or run on. What is paused already is not paused again.
 
@@ -207,23 +233,26 @@ def resolve_holds(workspace: Workspace, hold_id: str | None, pseudonym: str | No
 def revoke_send(workspace: Workspace, send_id: str, note: str | None) -> bool:
     """Call one queued send back, and return whether that is new.
 
+    A row that nothing decided, in the queue or among the withheld, is settled by it, also when its time is over.
+
     Raises:
-        UsageError: it is not queued, or it has expired.
+        UsageError: there is no such send.
     """
     lake, now = workspace.lake, workspace.clock.now()
     create_tables(lake, WRITTEN)
     mine = F.col("send_id") == send_id
-    queued = rows_of(read_table(lake, SEND_QUEUE).where(mine).select("expires_at"))
-    if not queued:
+    columns = ("send_id", "customer_id", "channel")
+    queued = read_table(lake, SEND_QUEUE).where(mine).select(*columns, "released_at")
+    stopped = read_table(lake, WITHHELD_SENDS).where(mine).select(*columns, F.col("withheld_at").alias("released_at"))
+    sends = queued.unionByName(stopped).dropDuplicates(["send_id"])
+    if sends.isEmpty():
         raise UsageError(
             f"no send {send_id} in {SEND_QUEUE.name}; `ceasefire show {SEND_QUEUE.name}` lists queued sends, and what "
             "is decided and not queued yet is held by `ceasefire pause`"
         )
     if not read_table(lake, REVOKED_SENDS).where(mine).isEmpty():
         return False
-    if queued[0]["expires_at"] < now:
-        raise UsageError(f"send {send_id} expired at {queued[0]['expires_at'].isoformat()}: it must not go any more")
-    return _revoke(workspace, recallable_sends(lake, now).where(mine), SEND + send_id, now, note) > 0
+    return _revoke(workspace, sends, SEND + send_id, now, note) > 0
 
 
 def revoke_campaign(workspace: Workspace, campaign: str, note: str | None) -> int:

@@ -19,7 +19,7 @@ from ceasefire.errors import CheckFailedError
 from ceasefire.pipelines.decision_pass import topics_of
 from ceasefire.pipelines.held_back import on_hold, on_suppression_lists
 from ceasefire.pipelines.holding import expiring_windows, is_expired, tell_held
-from ceasefire.pipelines.operators import paused_now
+from ceasefire.pipelines.operators import call_back, paused_now
 from ceasefire.pipelines.persons import all_merged_ids, all_persons, person_by_id
 from ceasefire.pipelines.quality import held_windows
 from ceasefire.pipelines.streams import Follower, start_follower
@@ -95,7 +95,9 @@ def release_at(workspace: Workspace, ticks: DataFrame, batch_id: int) -> Figures
     if not batch:
         return None  # the creation of the table is a batch too
     now = max((one["tick_at"] for one in batch if one["is_live"]), default=None)
-    figures = release_due(workspace, [one["tick_at"] for one in batch], now, batch_id)
+    figures = release_due(workspace, [tick["tick_at"] for tick in batch], now, batch_id)
+    if now is not None and call_back(workspace, now):
+        _mirror(workspace)
     return tell_held(workspace, figures)
 
 
@@ -108,12 +110,16 @@ def release_due(workspace: Workspace, ticks: Sequence[datetime], now: datetime |
         now: its newest tick that shows the present; None if it has no such tick.
         batch_id: of the batch, the same when it is repeated.
 
+    An identity that is broken because of single sends holds the messages to their customers, and is told by name; all
+    others go. One that no single send explains stops release.
+
     Returns:
         How long after the oldest close that was waited for its sends were judged, and what became of them by channel
         and by reason; None when nothing waited.
 
     Raises:
-        CheckFailedError: an identity is broken. If it is one of what came before, nothing is released.
+        CheckFailedError: an identity is broken that no single send explains. If it is one of what came before, nothing
+            is released.
     """
     lake = workspace.lake
     # What is held is read last: before a window's decisions are there, its run says whether they are to be checked.
@@ -135,20 +141,25 @@ def release_due(workspace: Workspace, ticks: Sequence[datetime], now: datetime |
     if not concerned:
         return None
     earliest, checked_at = min(one["as_of"] for one in concerned), max(one["judged_at"] for one in concerned)
-    before, judged = together(
+    before, stray, judged = together(
         (
             lambda: _identities_before(lake, earliest),
+            lambda: _identities_after(lake, earliest),
             # To look for news about nobody takes as long as about everybody.
             lambda: _judged(workspace, keep_reached(open_sends, judged_at), waiting, ticks, now) if waiting else None,
         )
     )
-    if not all(one.holds for one in before):
+    if not all(identity.holds for identity in before):
         # Nothing leaves while what came before does not add up; the rows say so, and the next start tries again.
         _record(lake, before, checked_at, "refused", batch_id)
         _refuse_broken(before)
     figures = None
     if judged is not None:
         verdicts, fates, known_through = judged
+        if concerned_sends := _concerned_sends(stray):
+            # They wait until somebody has settled what is wrong with the customer's other sends.
+            verdicts = _without_customers_of(lake, verdicts, concerned_sends).localCheckpoint(eager=False)
+            fates = _fates(verdicts)
         _release(lake, verdicts, fates, known_through, batch_id)
         figures = Figures((workspace.clock.now() - min(one["as_of"] for one in waiting)).total_seconds(), fates)
     after, _ = together((lambda: _identities_after(lake, earliest), lambda: _mirror(workspace) if figures else None))
@@ -314,14 +325,34 @@ def _record(lake: Lake, identities: Sequence[Identity], checked_at: datetime, st
             "expected": one.expected,
             "found": one.found,
             "holds": one.holds,
+            "send_ids": list(one.send_ids),
         }
         for one in identities
     ]
     append_batch(lake, RECONCILIATION, pa.Table.from_pylist(rows, RECONCILIATION.arrow_schema), step, batch_id)
 
 
+def _concerned_sends(identities: Sequence[Identity]) -> list[str]:
+    """The sends that broken identities name."""
+    return sorted({send_id for identity in identities if not identity.holds for send_id in identity.send_ids})
+
+
+def _without_customers_of(lake: Lake, verdicts: DataFrame, send_ids: Sequence[str]) -> DataFrame:
+    """Only the sends to others than the customers of these sends, which stand in the queue or were withheld."""
+    told = [read_table(lake, table).select("send_id", "customer_id") for table in (SEND_QUEUE, WITHHELD_SENDS)]
+    customers = told[0].unionByName(told[1]).where(F.col("send_id").isin(list(send_ids))).select("customer_id")
+    return verdicts.join(customers.distinct(), on="customer_id", how="left_anti")
+
+
+def broken_identities(lake: Lake) -> list[dict[str, Any]]:
+    """Rows of reconciliation of the newest release batch that do not hold because of single sends."""
+    rows = read_table(lake, RECONCILIATION)
+    newest = rows.agg(F.max("release_batch").alias("release_batch"))
+    return rows_of(rows.join(newest, on="release_batch").where(~F.col("holds") & (F.size("send_ids") > 0)))
+
+
 def _refuse_broken(identities: Sequence[Identity]) -> None:
-    broken = [one for one in identities if not one.holds]
+    broken = [identity for identity in identities if not identity.holds and not identity.send_ids]
     if broken:
         said = "; ".join(f"{one.name}: {one.expected} and {one.found}" for one in broken)
         raise CheckFailedError(f"release stopped, since these are not equal: {said} (table {RECONCILIATION.name})")

@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from ceasefire.tables import REVOKED_SENDS
-from ceasefire.vocabulary import EVERY, EventType, RevokedReason
+from ceasefire.vocabulary import EVERY, EventType, RefusalKind, RevokedReason
 
 REASONS: Mapping[EventType, RevokedReason] = {
     EventType.UNSUBSCRIBED: RevokedReason.UNSUBSCRIBED,
@@ -58,6 +58,32 @@ def to_revoke(recallable: DataFrame, refusals: DataFrame, now: datetime) -> Data
     earliest = F.min_by(F.struct("event_type", "event_key"), F.struct("said_at", "event_key"))
     causes = forbidden.groupBy("send_id", "customer_id", "channel", "released_at").agg(earliest.alias("cause"))
     return as_revocations(causes, _reason_of(F.col("cause.event_type")), F.col("cause.event_key"), now)
+
+
+def keep_standing(recallable: DataFrame, refusals: DataFrame, events: DataFrame) -> DataFrame:
+    """The noes that became known after a queued send of their customer was released, and that no later yes took back.
+
+    Args:
+        recallable: `keep_recallable`.
+        refusals: rows of contact_refusals.
+        events: rows of the log, at least all that arrived after the oldest of these sends was released.
+
+    Returns:
+        Rows of contact_refusals, each once.
+    """
+    oldest = recallable.groupBy("customer_id").agg(F.min("known_through").alias("known_through"))
+    noes = refusals.where(F.col("kind") == RefusalKind.NO.value)
+    news = noes.join(oldest, on="customer_id", how="inner").where(F.col("ingest_batch") > F.col("known_through"))
+    yes = events.where(F.col("statement.granted")).select(
+        "customer_id", F.col("event_at").alias("yes_at"), F.col("statement").alias("yes")
+    )
+    # A yes lifts one channel of a wider no, which stands for the others: only an equal one takes it back here.
+    equal = (F.col("purpose") == F.col("yes.purpose")) & (F.col("channel") == F.col("yes.channel"))
+    same_topic = F.col("topic").eqNullSafe(F.col("yes.topic"))
+    is_later = F.col("yes_at") > F.col("said_at")
+    lifted = news.join(yes, on="customer_id", how="inner").where(equal & same_topic & is_later)
+    standing = news.join(lifted.select("event_key").distinct(), on="event_key", how="left_anti")
+    return standing.select(*refusals.columns)
 
 
 def forbids_queued_send() -> Column:

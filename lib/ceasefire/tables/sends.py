@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql.types import BooleanType, LongType, MapType, StringType, TimestampType
+from pyspark.sql.types import ArrayType, BooleanType, LongType, MapType, StringType, TimestampType
 
 from ceasefire.tables.declaration import DeltaTable, column
 
@@ -103,6 +103,7 @@ RECONCILIATION = DeltaTable(
         column("expected", LongType(), "left side"),
         column("found", LongType(), "right side"),
         column("holds", BooleanType(), "whether they are equal"),
+        column("send_ids", ArrayType(StringType()), "sends because of which they are not; a few of them"),
     ),
     keys=("release_batch", "identity"),
 )
