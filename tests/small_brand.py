@@ -127,7 +127,7 @@ def write_brand(folder: Path) -> Path:
 def write_events(folder: Path) -> Path:
     """Three days of twelve customers: orders, returns that break a journey, opt-outs, and rows that are no events."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [row for number in range(12) for row in _customer(number)]
+    rows = [row for number in range(12) for row in _customer(number)] + _on_persons()
     lines = [json.dumps(row) for row in rows] + [
         json.dumps(rows[0]),
         "{broken",
@@ -136,6 +136,14 @@ def write_events(folder: Path) -> Path:
     ]
     (folder / "events.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
     return folder
+
+
+def _on_persons() -> list[dict[str, Any]]:
+    """An old id of somebody, and a row that may be an opt-out of somebody who is no customer."""
+    merged = {"event_id": "m-0", "event_type": "customer_merged", "attributes": {"into": "customer-00"}}
+    perhaps = {"event_id": "u-0", "event_type": "consent_changed", "attributes": {"purpose": "marketing"}}
+    common = {"brand": BRAND, "event_at": "2026-02-21T08:00:00Z"}
+    return [common | merged | {"customer_id": "customer-00-old"}, common | perhaps | {"customer_id": "customer-99"}]
 
 
 def corner(spark: SparkSession, folder: Path) -> Workspace:

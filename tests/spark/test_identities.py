@@ -17,7 +17,14 @@ from ceasefire.quality.identities import (
     release_identities,
 )
 from ceasefire.storage.lake import rows_of
-from ceasefire.tables import DECISIONS, EVENTS, SEND_QUEUE, WITHHELD_SENDS, DeltaTable
+from ceasefire.tables import (
+    CONTACT_REFUSALS,
+    DECISIONS,
+    REVOKED_SENDS,
+    SEND_QUEUE,
+    WITHHELD_SENDS,
+    DeltaTable,
+)
 
 MONDAY = datetime(2026, 3, 2, 4, tzinfo=UTC)
 TUESDAY = datetime(2026, 3, 3, 4, tzinfo=UTC)
@@ -32,7 +39,8 @@ def identities(
     spark: SparkSession,
     queue: list[dict[str, Any]],
     withheld: list[dict[str, Any]],
-    events: Sequence[dict[str, Any]] = (),
+    refusals: Sequence[dict[str, Any]] = (),
+    revoked: Sequence[dict[str, Any]] = (),
 ) -> list[Identity]:
     """Of three sends: s1 decided on Monday for a slot behind Tuesday's close, s2 and s3 decided on Tuesday."""
     decided = [("s1", MONDAY), ("s2", TUESDAY), ("s3", TUESDAY)]
@@ -41,22 +49,25 @@ def identities(
         for send, close in decided
     ]
     counts = release_counts(
+        TUESDAY,
         frame(spark, DECISIONS, decisions),
         frame(spark, SEND_QUEUE, queue),
         frame(spark, WITHHELD_SENDS, withheld),
-        frame(spark, EVENTS, list(events)),
-        since=TUESDAY,
+        frame(spark, CONTACT_REFUSALS, list(refusals)),
+        frame(spark, REVOKED_SENDS, list(revoked)),
     )
     return release_identities(rows_of(counts)[0])
 
 
-def queued(send: str, customer: str = "anna") -> dict[str, Any]:
+def queued(send: str, customer: str = "anna", **facts: Any) -> dict[str, Any]:
     slot = BEHIND_THE_NEXT_CLOSE
-    return {"send_id": send, "customer_id": customer, "not_before_at": slot, "released_at": slot}
+    told = {"channel": "email", "class": "marketing", "consent_at": MONDAY, "known_through": 7}
+    return {"send_id": send, "customer_id": customer, "not_before_at": slot, "released_at": slot} | told | facts
 
 
-def asks_to_be_erased(customer: str, at: datetime) -> dict[str, Any]:
-    return {"customer_id": customer, "event_type": "erasure_requested", "event_at": at}
+def no(customer: str, at: datetime, batch: int = 7, **facts: Any) -> dict[str, Any]:
+    wide = {"kind": "no", "purpose": "*", "channel": "*"}
+    return {"customer_id": customer, "said_at": at, "ingest_batch": batch} | wide | facts
 
 
 def test_a_slot_behind_the_next_close_breaks_no_identity(spark: SparkSession) -> None:
@@ -75,24 +86,37 @@ def test_a_doubled_and_an_undecided_queue_row_break_an_identity_each(spark: Spar
     assert broken == {
         "decided sends = queued + withheld + waiting": (2, 3),
         "queue rows = distinct send ids": (2, 1),
-        "queued without a decision = 0": (0, 1),
+        "sends without a decision = 0": (0, 1),
     }
+    assert [one.send_ids for one in found if one.name == "sends without a decision = 0"] == [("stray",)]
 
 
-def test_a_send_to_a_customer_who_had_asked_to_be_erased_breaks_an_identity_however_often_she_asked(
+def test_a_stray_row_that_was_called_back_is_settled(spark: SparkSession) -> None:
+    withheld = [{"send_id": "odd", "withheld_at": BEHIND_THE_NEXT_CLOSE}]
+
+    found = identities(spark, [queued("stray")], withheld, revoked=[{"send_id": "stray"}])
+
+    assert [one.send_ids for one in found if not one.holds] == [("odd",)]
+
+
+def test_a_send_against_a_no_that_was_known_breaks_an_identity_and_one_that_came_later_does_not(
     spark: SparkSession,
 ) -> None:
-    events = [
-        asks_to_be_erased("anna", BEHIND_THE_NEXT_CLOSE),
-        asks_to_be_erased("anna", MONDAY),
-        asks_to_be_erased("bert", BEHIND_THE_NEXT_CLOSE + timedelta(microseconds=1)),
-        {"customer_id": "carl", "event_type": "order", "event_at": MONDAY},
+    refusals = [
+        # anna had said no twice, on one known row
+        no("anna", MONDAY),
+        no("anna", BEHIND_THE_NEXT_CLOSE),
+        # bert's became known after his message went, however early he had said it
+        no("bert", MONDAY, batch=8),
+        # carl's was older than the yes that his message rests on, and of another channel
+        no("carl", MONDAY - timedelta(days=1)),
+        no("carl", TUESDAY, channel="sms"),
     ]
 
-    found = identities(spark, [queued("s1", "anna"), queued("s2", "bert"), queued("s3", "carl")], [], events)
+    found = identities(spark, [queued("s1", "anna"), queued("s2", "bert"), queued("s3", "carl")], [], refusals)
 
-    broken = {one.name: (one.expected, one.found) for one in found if not one.holds}
-    assert broken == {"queued after a request for erasure = 0": (0, 1)}
+    broken = {one.name: (one.expected, one.found, one.send_ids) for one in found if not one.holds}
+    assert broken == {"queued against a known no = 0": (0, 1, ("s1",))}
 
 
 def test_a_customers_lanes_are_decisions_of_their_own_and_a_lane_decided_twice_breaks_an_identity(

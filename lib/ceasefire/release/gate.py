@@ -238,7 +238,7 @@ def _cause(send: Row, as_of: int, rules: GateRules) -> tuple[tuple[WithheldReaso
             if not refusal["is_own"]:
                 reason = WithheldReason.ADDRESS_REFUSED
             causes.append((instant_micros(refusal["said_at"]), refusal["event_key"], reason))
-        elif _bounced(refusal, send, rules):
+        elif _bounced(refusal, send, as_of, rules):
             causes.append((instant_micros(refusal["said_at"]), refusal["event_key"], WithheldReason.BOUNCED))
     causes += [
         (instant_micros(fact["happened_at"]), fact["event_key"], _reason_of_cancelling(fact))
@@ -248,7 +248,7 @@ def _cause(send: Row, as_of: int, rules: GateRules) -> tuple[tuple[WithheldReaso
     if causes:
         _, event_key, reason = min(causes)
         return (reason, event_key), yes_at
-    soft = _soft_bounce(send, rules)
+    soft = _soft_bounce(send, as_of, rules)
     return None if soft is None else (WithheldReason.BOUNCED, soft), yes_at
 
 
@@ -274,24 +274,27 @@ def _is_no_to(
     return bool(refusal["of_other_id"]) or yes_at is None or said_at >= yes_at
 
 
-def _bounced(refusal: Row, send: Row, rules: GateRules) -> bool:
+def _bounced(refusal: Row, send: Row, as_of: int, rules: GateRules) -> bool:
     """The mailbox refused mail for good since its address was set last."""
-    return refusal["kind"] == RefusalKind.HARD_BOUNCE.value and _is_of_mailbox(refusal, send, rules)
+    return refusal["kind"] == RefusalKind.HARD_BOUNCE.value and _is_of_mailbox(refusal, send, as_of, rules)
 
 
-def _is_of_mailbox(refusal: Row, send: Row, rules: GateRules) -> bool:
+def _is_of_mailbox(refusal: Row, send: Row, as_of: int, rules: GateRules) -> bool:
+    # No word of a person: what bounces after a message has gone does not stop it where the past is replayed.
+    if instant_micros(refusal["said_at"]) > as_of:
+        return False
     same_kind = rules.kinds.get(refusal["channel"]) == rules.kinds.get(send["channel"])
     since = send["address_set_at"]
     return same_kind and (since is None or refusal["said_at"] >= since)
 
 
-def _soft_bounce(send: Row, rules: GateRules) -> str | None:
+def _soft_bounce(send: Row, as_of: int, rules: GateRules) -> str | None:
     """The event with which soft bounces became too many in too short a time."""
     most, span = rules.soft_bounces
     soft: list[tuple[int, str]] = sorted(
         (instant_micros(refusal["said_at"]), refusal["event_key"])
         for refusal in send["refusals"] or ()
-        if refusal["kind"] == RefusalKind.SOFT_BOUNCE.value and _is_of_mailbox(refusal, send, rules)
+        if refusal["kind"] == RefusalKind.SOFT_BOUNCE.value and _is_of_mailbox(refusal, send, as_of, rules)
     )
     for first, last in zip(soft, soft[most - 1 :], strict=False):
         if last[0] - first[0] <= span:
