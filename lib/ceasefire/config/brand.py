@@ -96,9 +96,10 @@ class ConsentDefault(Declared):
 
 
 class Release(Declared):
-    """Whether decided sends are queued, or only judged, as a brand starts."""
+    """Whether decided sends are queued, or only judged, as a brand starts; and how far intake may be behind."""
 
     mode: Literal["live", "shadow"] = "live"
+    max_intake_lag: SpanOfTime = Span("2h", 2, "h")
 
 
 class AddressReading(Declared):

@@ -35,6 +35,7 @@ from ceasefire.events.verdicts import (
     known_keys,
 )
 from ceasefire.pipelines.damaged_files import read_past_damage
+from ceasefire.pipelines.freshness import IntakeLooks
 from ceasefire.pipelines.operators import erased_customers
 from ceasefire.pipelines.streams import Follower, start_follower
 from ceasefire.pipelines.windows import newest_close
@@ -67,9 +68,12 @@ def start_ingest(workspace: Workspace, source: str | Topic, once: bool) -> Follo
     spark = workspace.lake.spark
     if isinstance(source, Topic):
         require_topics(spark, source.broker, [source.name])
-        return start_follower(workspace, follow_topic(spark, source), "ingest_events", ingest_batch, once)
-    work = read_past_damage(ingest_batch, "ingest_events")
-    return start_follower(workspace, follow_files(spark, source), "ingest_events", work, once)
+        follower = start_follower(workspace, follow_topic(spark, source), "ingest_events", ingest_batch, once)
+    else:
+        work = read_past_damage(ingest_batch, "ingest_events")
+        follower = start_follower(workspace, follow_files(spark, source), "ingest_events", work, once)
+    follower.at_rest = IntakeLooks(workspace).record
+    return follower
 
 
 def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figures | None:

@@ -17,6 +17,7 @@ from ceasefire.config.schedule import day_number
 from ceasefire.config.units import instant_micros
 from ceasefire.errors import CheckFailedError
 from ceasefire.pipelines.decision_pass import topics_of
+from ceasefire.pipelines.freshness import behind_since, tell_behind
 from ceasefire.pipelines.held_back import on_hold, on_suppression_lists
 from ceasefire.pipelines.holding import expiring_windows, is_expired, tell_held
 from ceasefire.pipelines.operators import call_back, paused_now
@@ -96,6 +97,8 @@ def release_at(workspace: Workspace, ticks: DataFrame, batch_id: int) -> Figures
         return None  # the creation of the table is a batch too
     now = max((one["tick_at"] for one in batch if one["is_live"]), default=None)
     figures = release_due(workspace, [tick["tick_at"] for tick in batch], now, batch_id)
+    if now is not None:
+        tell_behind(workspace, now)
     if now is not None and call_back(workspace, now):
         _mirror(workspace)
     return tell_held(workspace, figures)
@@ -233,6 +236,7 @@ def _rules(workspace: Workspace, ticks: Sequence[datetime], now: datetime | None
         soft_bounces=(settings.soft_bounces.max, settings.soft_bounces.within.micros),
         campaigns=campaigns,
         is_paused=partial(is_paused, paused=paused),
+        is_behind=now is not None and behind_since(workspace, now) is not None,
     )
 
 

@@ -31,12 +31,21 @@ BatchFunction = Callable[[Workspace, DataFrame, int], Figures | None]
 
 @dataclass
 class Follower:
-    """One running query and the error that stopped it, if one did."""
+    """One running query and the error that stopped it, if one did.
+
+    Attributes:
+        name: of the query.
+        query: Spark's own.
+        lock: held as long as it runs.
+        failures: of its batches, the last one last.
+        at_rest: called now and then while the query has taken in everything that is there.
+    """
 
     name: str
     query: StreamingQuery
     lock: QueryLock
     failures: list[Exception] = field(default_factory=list)
+    at_rest: Callable[[], None] | None = None
 
     def drain(self) -> None:
         """Work off everything that is there now.
@@ -46,6 +55,7 @@ class Follower:
             EnvironmentMissingError if a broker is away.
         """
         self._watched(self.query.processAllAvailable)
+        self._rest()
 
     def finish(self, stop: Event = NOBODY_ASKS) -> None:
         """Wait until the query has ended by itself, or is asked to; a batch that is under way then is given its time.
@@ -75,7 +85,14 @@ class Follower:
                 ended.append(bool(self.query.awaitTermination(seconds or 1)))
 
         self._watched(wait)
-        return ended == [True]
+        has_ended = ended == [True]
+        if has_ended or not self.query.status["isDataAvailable"]:
+            self._rest()
+        return has_ended
+
+    def _rest(self) -> None:
+        if self.at_rest is not None:
+            self.at_rest()
 
     def settle(self) -> None:
         """Wait for the end of a batch that is under way, but not for ever: it would be repeated at the next start.

@@ -98,7 +98,8 @@ class GateRules:
         kinds: kind of address of each channel.
         soft_bounces: so many soft bounces within so many microseconds make an address a bad one.
         campaigns: of the present configuration, by id.
-        paused: campaigns and channels that wait, as `is_paused` takes them; a function of campaign and channel.
+        is_paused: whether a campaign on a channel has to wait.
+        is_behind: whether intake has not seen everything for too long, so that marketing waits.
     """
 
     now: int | None
@@ -109,6 +110,7 @@ class GateRules:
     soft_bounces: tuple[int, int]
     campaigns: Mapping[str, PresentCampaign]
     is_paused: Callable[[str, str], bool]
+    is_behind: bool = False
 
 
 class Verdict(NamedTuple):
@@ -196,7 +198,8 @@ def verdict_on(send: Row, rules: GateRules) -> Verdict:
         return Verdict(as_of, WithheldReason.PAUSED if is_paused else WithheldReason.EXPIRED, None, False, yes_at, date)
     if target > expires_at:
         return Verdict(as_of, WithheldReason.QUIET_HOURS, None, False, yes_at, date)
-    return Verdict(as_of, None, None, is_paused or at is None, yes_at, date)
+    waits_for_intake = rules.is_behind and send["class"] == MessageClass.MARKETING.value
+    return Verdict(as_of, None, None, is_paused or waits_for_intake or at is None, yes_at, date)
 
 
 def _zone(send: Row, rules: GateRules) -> str:

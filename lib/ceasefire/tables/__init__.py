@@ -9,6 +9,7 @@ from ceasefire.tables.intake import (
     CUSTOMER_MERGES,
     EVENTS,
     INGEST_BATCHES,
+    INTAKE_LOOKS,
     QUARANTINED_EVENTS,
     STATEMENT,
 )
@@ -37,6 +38,7 @@ from ceasefire.tables.states import (
 
 ALL_TABLES: tuple[DeltaTable, ...] = (
     INGEST_BATCHES,
+    INTAKE_LOOKS,
     EVENTS,
     QUARANTINED_EVENTS,
     CONTACTS_VAULT,
@@ -78,6 +80,7 @@ __all__ = [
     "DECISION_RUNS",
     "EVENTS",
     "INGEST_BATCHES",
+    "INTAKE_LOOKS",
     "MEMBERSHIP_TRANSITIONS",
     "MODEL_PIN",
     "OPERATOR_ACTIONS",

@@ -108,6 +108,17 @@ CONTACTS_VAULT = DeltaTable(
     append_only=False,
 )
 
+INTAKE_LOOKS = DeltaTable(
+    name="intake_looks",
+    grain="one source, and when intake had last taken in everything that was there",
+    columns=(
+        column("source", StringType(), "events"),
+        column("looked_at", TimestampType(), "UTC instant of the injected clock"),
+    ),
+    keys=("source",),
+    append_only=False,
+)
+
 CUSTOMER_ADDRESSES = DeltaTable(
     name="customer_addresses",
     grain="one setting of a customer's address, by its keyed hash: who shares a mailbox, and since when",

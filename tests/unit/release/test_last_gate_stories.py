@@ -507,6 +507,15 @@ def test_a_paused_message_waits_and_ends_as_paused_when_its_time_is_over() -> No
     assert verdicts({"a": COAT_BUYER}, now=SLOT + 49 * HOUR, changes=paused) == {"a": ("paused", None)}
 
 
+def test_marketing_waits_while_intake_is_behind_and_other_mail_goes() -> None:
+    behind = {"is_behind": True}
+
+    assert verdicts({"a": COAT_BUYER, "rita": SENDER_BACK}, now=SLOT + 3 * HOUR, changes=behind) == {
+        "a": ("waits", None),
+        "rita": GOES,
+    }
+
+
 # Ticks
 
 
