@@ -55,7 +55,7 @@ def heard(vault: DataFrame, news: DataFrame) -> DataFrame:
 def test_the_newest_address_of_each_kind_counts_and_a_removal_is_news_too(spark: SparkSession) -> None:
     lines = [
         setting("anna", ONE, email="new@example.com"),
-        setting("anna", NOON, email="old@example.com", phone="+49 1"),
+        setting("anna", NOON, email="old@example.com", phone="+49 30 1234561"),
         setting("anna", TWO, city="Kiel"),
         # taken away again
         setting("bert", NOON, "registered", email="bert@example.com"),
@@ -65,16 +65,16 @@ def test_the_newest_address_of_each_kind_counts_and_a_removal_is_news_too(spark:
         setting("carl", NOON, email="c@example.com"),
         setting("carl", NOON, email="a@example.com"),
         setting("carl", NOON, phone=""),
-        setting("carl", NOON, phone="+49 2"),
+        setting("carl", NOON, phone="+49 30 1234562"),
         # nothing to say on addresses, and no event at all
         json.dumps(row(customer_id="dora")),
         json.dumps(row("profile_changed", customer_id="emil", brand="c", attributes={"email": "emil@example.com"})),
     ]
     columns = ["natural_id", "customer_id", "email", "email_set_at", "phone", "phone_set_at", "push_token"]
     expected = [
-        ("anna", pseudonym("anna"), "new@example.com", utc(ONE), "+49 1", utc(NOON), None),
+        ("anna", pseudonym("anna"), "new@example.com", utc(ONE), "+49 30 1234561", utc(NOON), None),
         ("bert", pseudonym("bert"), None, utc(ONE), None, None, None),
-        ("carl", pseudonym("carl"), "c@example.com", utc(NOON), "+49 2", utc(NOON), None),
+        ("carl", pseudonym("carl"), "c@example.com", utc(NOON), "+49 30 1234562", utc(NOON), None),
         ("dora", pseudonym("dora"), None, None, None, None, None),
     ]
 
@@ -102,7 +102,7 @@ def test_a_customer_whose_first_event_is_rejected_is_known_by_the_next(spark: Sp
 
 def test_the_vault_ends_the_same_however_often_and_in_whatever_order_batches_come(spark: SparkSession) -> None:
     first = at_rest(contacts(parsed_rows(spark, [
-        setting("anna", NOON, email="old@example.com", phone="+49 1"),
+        setting("anna", NOON, email="old@example.com", phone="+49 30 1234561"),
         setting("bert", ONE, email="bert@example.com"),
         setting("carl", NOON, email="b@example.com"),
     ])))  # fmt: skip
@@ -115,7 +115,7 @@ def test_the_vault_ends_the_same_however_often_and_in_whatever_order_batches_com
     ])))  # fmt: skip
     nobody = spark.createDataFrame([], CONTACTS_VAULT.schema)
     expected = [
-        ("anna", "new@example.com", "+49 1"),
+        ("anna", "new@example.com", "+49 30 1234561"),
         ("bert", "bert@example.com", None),
         ("carl", "c@example.com", None),
         ("dora", None, None),
