@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -30,7 +30,11 @@ _NO = frozenset(("false", "0", "00", "0.0", "-1", "no", "n", "off", "f", "none",
     *("withdrawn", "withdraw", "revoked", "revoke", "optout", "optedout", "unsubscribed", "unsubscribe", "notgranted"),
     *("refused", "rejected", "declined", "blocked", "disallow", "removed"),
 }
-_SAYS_NO_BY_NAME = ("unsubscri", "optout", "optedout", "complain", "spam", "donotcontact", "suppress", "blocklist")
+_SAYS_NO_BY_NAME = (
+    *("unsubscri", "optout", "optedout", "complain", "spam", "suppress", "blocklist", "objection", "objected"),
+    *("donotcontact", "donotemail", "donotmail", "donotcall", "donottext", "donotsend", "donotmarket"),
+    *("stopmarketing", "stopemail", "stopmail", "stopcontact", "stopmessag", "stopsend"),
+)
 _SAYS_NO_WHOLE = frozenset(
     (
         "unsub",
@@ -41,28 +45,38 @@ _SAYS_NO_WHOLE = frozenset(
         "stopsms",
         "dnc",
         "abuse",
+        "abusereport",
         "blacklisted",
         "nomarketing",
         "noemail",
     )
 )
-_ERASES_BY_NAME = ("erasure", "eraseme", "forgetme", "forgotten", "deletionrequest", "deleteme", "gdprdelete")
-_ERASES_WHOLE = frozenset(("erase", "erased", "deletedata", "datadeletion", "deleterequest", "anonymize", "anonymise"))
-_TAKES_BACK = ("undo", "revert", "cancel", "resub", "restor", "lifted", "failed")
+_ERASES_BY_NAME = (
+    *("erasure", "eraseme", "forgetme", "beforgotten", "deletionrequest", "deleteme", "gdprdelete"),
+    *("deletemydata", "erasemydata", "deletemyaccount"),
+)
+_ERASES_WHOLE = frozenset(
+    ("erase", "erased", "forgotten", "deletedata", "datadeletion", "deleterequest", "anonymize", "anonymise")
+)
+_TAKES_BACK = ("undo", "revert", "cancel", "resub", "restor", "lifted", "failed", "notspam", "unsuppress")
 _ABOUT_CONSENT = ("consent", "permission", "optin")
 _TURNS_DOWN = ("withdr", "revok", "denied", "deni", "remov", "declin", "reject", "refus")
-_LOOKS_LIKE = ("unsub", "optout", "optedout", "gdpr", "forget", "withdr", "revok", "complain", "consent", "permission")
-_LOOKS_LIKE_TOO = (
-    "suppress",
-    "donot",
-    "erase",
-    "blacklist",
-    "subscriptionend",
-    "subscriptioncancel",
-    "subscriptionoff",
+_AGREES = ("grant", "given", "accept", "confirm", "renew", "allow", "optin", "optedin")
+_LOOKS_LIKE = (
+    *("unsub", "gdpr", "forget", "donot", "erase", "blacklist", "subscriptionend", "subscriptioncancel"),
+    *("subscriptionoff", "newslettercancel", "newsletterend", "newsletteroff", "removedfromlist", "listremov"),
+    *("marketingwithdr", "marketingrevok", "accountdelet", "deleteaccount", "customerdelet"),
 )
-_VALUE_KEYS = ("granted", "consent", "status", "state", "value", "action", "optin", "optedin", "subscribed")
-_FLAGS_OF_NO = ("optout", "optedout", "unsubscribed", "donotcontact", "dnc", "suppressed", "nomarketing", "unsubscribe")
+# Of a withdrawal alone nobody can tell whether it is one of money.
+_LOOKS_LIKE_WHOLE = frozenset(("withdrawn", "revoked"))
+_HARMLESS = "password"
+_PLAIN_VALUE_KEYS = ("granted", "consent", "optin", "optedin", "subscribed")
+_VALUE_KEYS = (*_PLAIN_VALUE_KEYS, "status", "state", "value", "action")
+_TYPE_KEYS = ("eventtype", "type", "event")
+_FLAGS_OF_NO = (
+    *("optout", "optedout", "unsubscribed", "unsubscribe", "donotcontact", "dnc", "suppressed", "nomarketing"),
+    *("donot", "hasoptedoutof", "optedoutof", "optoutof"),
+)
 _FLAGS_OF_YES = (
     "marketingconsent",
     "acceptsmarketing",
@@ -71,9 +85,16 @@ _FLAGS_OF_YES = (
     "optedin",
     "newsletter",
     "marketing",
+    "subscribed",
+    "consent",
 )
-_NO_CHANNEL = frozenset(("", "all", "any", "global", "marketing", "from", "is", "has", "customer", "user", "at"))
+_NO_CHANNEL = frozenset(("", "all", "any", "global", "marketing", "from", "is", "has", "customer", "user", "at")) | {
+    *("gdpr", "frequency", "sendmarketing"),
+}
+_SINCE = re.compile(r"\s*\d{4}-\d\d-\d\d")
+_DIFFERS_UNREAD = frozenset(("channel", "purpose", "topic", "scope", "campaignid", "brand", "eventat"))
 _FOUND_IN_TEXT = ("event_id", "brand", "customer_id", "event_type", "channel", "granted", "purpose", "topic")
+_PROFILES = frozenset(("registered", "profilechanged"))
 _SOFT_BOUNCES = ("soft", "transient", "temporary", "deferred", "delayed", "mailboxfull", "greylisted")
 
 
@@ -233,12 +254,21 @@ SAYS_CONSENT = frozenset(
 
 
 def profile_statement(values: Mapping[str, Any], terms: ConsentTerms) -> Statement | None:
-    """Return the no that a profile says by a key such as `unsubscribed` or `accepts_marketing`; None without one."""
+    """Return the no that a profile says by a key such as `unsubscribed` or `accepts_marketing`; None without one.
+
+    Noes to several channels in one profile are one to all of them, since a row says one thing.
+    """
+    refused: set[str] = set()
     for key, is_flag_of_no, rest in _consent_keys(tuple(values)):
         channel = EVERY if rest in _NO_CHANNEL else terms.channels.get(rest)
-        if channel is not None and answer_of(values[key]) is (Answer.YES if is_flag_of_no else Answer.NO):
-            return Statement(MessageClass.MARKETING.value, channel, None, False)
-    return None
+        says = answer_of(values[key])
+        if is_flag_of_no and rest == "at" and _SINCE.match(str(values[key])):
+            says = Answer.YES
+        if channel is not None and says is (Answer.YES if is_flag_of_no else Answer.NO):
+            refused.add(channel)
+    if not refused:
+        return None
+    return Statement(MessageClass.MARKETING.value, refused.pop() if len(refused) == 1 else EVERY, None, False)
 
 
 # Profiles come in a few shapes.
@@ -273,15 +303,17 @@ def read_wish(row: Mapping[str, Any], terms: ConsentTerms) -> Wish | Unclear | N
         terms: of the brand.
     """
     fields = _by_folded_key(row)
-    attributes = fields.get("attributes")
-    facts = (_by_folded_key(attributes) if isinstance(attributes, Mapping) else {}) | {
-        key: value for key, value in fields.items() if key != "attributes"
-    }
+    attributes = _attributes_of(fields.get("attributes"))
+    facts = _by_folded_key(attributes) | {key: value for key, value in fields.items() if key != "attributes"}
     customer = _plain(fields.get("customerid"))
     brand = _plain(fields.get("brand"))
     if customer is None or (brand is not None and folded(brand) != folded(terms.brand)):
         return None
-    name = folded(_plain(facts.get("eventtype")) or "")
+    name = next((folded(said) for key in _TYPE_KEYS if (said := _plain(facts.get(key)))), "")
+    event_id = _plain(fields.get("eventid"))
+    if name in _PROFILES:
+        no = profile_statement({**fields, **attributes}, terms)
+        return None if no is None else Wish(customer, EventType.OPTED_OUT, no, event_id, frozenset())
     answer = _answer_by_name(name, facts)
     if answer is Answer.UNKNOWN:
         return Unclear(customer)
@@ -291,36 +323,81 @@ def read_wish(row: Mapping[str, Any], terms: ConsentTerms) -> Wish | Unclear | N
     erases = _says(name, _ERASES_BY_NAME, _ERASES_WHOLE)
     statement = Statement(EVERY, EVERY, None, False) if erases else _read_statement(name, facts, terms, widened)
     kind = EventType.ERASURE_REQUESTED if erases else EventType.OPTED_OUT
-    return Wish(customer, kind, statement, _plain(fields.get("eventid")), frozenset(widened))
+    return Wish(customer, kind, statement, event_id, frozenset(widened))
 
 
-def read_broken(text: str) -> dict[str, Any]:
-    """Return what can be read of a row that is no JSON, or is none that the contract takes: its keys and values.
+def read_broken(text: str) -> Iterator[dict[str, Any]]:
+    """Yield what can be read of a line that is no row of the contract: the keys and values of each row in it.
 
-    Of a key that stands twice a no to `granted` counts, and of a channel that stands twice neither.
+    A line holds several where the end of one was lost. Of a key that stands twice the no counts; where that cannot be
+    told, as of a channel, neither does.
     """
-    if len(text) <= MAX_LENIENT_CHARS:
-        try:
-            row = json.loads(text, object_pairs_hook=_strictest)
-            if isinstance(row, dict):
-                return row
-        except (ValueError, RecursionError):
-            pass
+    row = _as_object(text)
+    if row is not None:
+        yield row
+        return
     searched = text if len(text) <= 2 * _SEARCHED_CHARS else text[:_SEARCHED_CHARS] + text[-_SEARCHED_CHARS:]
-    return {name: found for name in _FOUND_IN_TEXT if (found := _searched(name, searched)) is not None}
+    first = _FIRST_KEY.search(searched)
+    starts = [] if first is None else [found.start() for found in re.finditer(re.escape(first[0]), searched)]
+    if len(starts) > 1:
+        for start, end in zip(starts, (*starts[1:], len(searched)), strict=True):
+            part = searched[start:end].rstrip(", \t\r\n]")
+            yield _as_object(part) or _found_in(part)
+    yield _found_in(searched)
+
+
+_FIRST_KEY = re.compile(r"\{\s*\"[^\"\\]{1,100}\"\s*:")
+
+
+def _as_object(text: str) -> dict[str, Any] | None:
+    if len(text) > MAX_LENIENT_CHARS:
+        return None
+    try:
+        row = json.loads(text, object_pairs_hook=_strictest)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _found_in(text: str) -> dict[str, Any]:
+    return {name: found for name in _FOUND_IN_TEXT if (found := _searched(name, text)) is not None}
 
 
 def _strictest(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for key, value in pairs:
-        if key in row and row[key] != value:
-            plain = folded(key)
-            if plain == "channel":
-                value = None
-            elif plain in _VALUE_KEYS and answer_of(row[key]) is Answer.NO:
-                value = row[key]
-        row[key] = value
+        row[key] = _stricter(folded(key), row[key], value) if key in row and row[key] != value else value
     return row
+
+
+def _stricter(plain: str, first: Any, second: Any) -> Any:
+    """The value that counts of two under one key; None if it is not to be had."""
+    if plain in _DIFFERS_UNREAD:
+        return None
+    if isinstance(first, dict) and isinstance(second, dict):
+        shared = first.keys() & second.keys()
+        both = _strictest([*first.items(), *second.items()])
+        return {key: value for key, value in both.items() if key in shared or folded(key) not in _DIFFERS_UNREAD}
+    says_no = (
+        (plain == "eventtype" and _is_no_by_name(folded(str(first))))
+        or (plain in _VALUE_KEYS and answer_of(first) is Answer.NO)
+        or (plain in _FLAGS_OF_NO and answer_of(first) is Answer.YES)
+    )
+    return first if says_no else second
+
+
+def _attributes_of(value: Any) -> Mapping[str, Any]:
+    """Attributes as they should be, written as a text within the text, or as a list of objects."""
+    if isinstance(value, str):
+        return next(read_broken(value))
+    if isinstance(value, list):
+        return _strictest([pair for part in value if isinstance(part, Mapping) for pair in _pairs_of(part)])
+    return value if isinstance(value, Mapping) else {}
+
+
+def _pairs_of(part: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    named = next((part[key] for key in ("name", "key") if isinstance(part.get(key), str)), None)
+    return part.items() if named is None or "value" not in part else ((named, part["value"]),)
 
 
 @lru_cache(maxsize=64)
@@ -336,6 +413,8 @@ def _searched(name: str, text: str) -> str | None:
     found = [next(filter(None, groups)) for groups in _pattern(name).findall(text)]
     if name == "granted":
         return next((value for value in found if answer_of(value) is Answer.NO), found[0] if found else None)
+    if name == "event_type":
+        return next((value for value in found if _is_no_by_name(folded(value))), found[0] if found else None)
     return found[0] if found and (name != "channel" or len(set(found)) == 1) else None
 
 
@@ -362,23 +441,35 @@ def _plain(value: Any) -> str | None:
 
 def _answer_by_name(name: str, facts: Mapping[str, Any]) -> Answer:
     """What a row says, by its type first and by its values then; YES also for whatever is no statement at all."""
-    takes_back = any(word in name for word in _TAKES_BACK) and not name.startswith(("donot", "notgranted"))
-    if _says(name, _SAYS_NO_BY_NAME, _SAYS_NO_WHOLE) or _says(name, _ERASES_BY_NAME, _ERASES_WHOLE):
-        return Answer.UNKNOWN if takes_back else Answer.NO
-    said = [answer_of(facts[key]) for key in _VALUE_KEYS if key in facts]
-    if any(word in name for word in _ABOUT_CONSENT) or not name:
-        if Answer.NO in said or (name and any(word in name for word in _TURNS_DOWN)):
-            return Answer.NO
-        if _flags_say_no(facts):
-            return Answer.NO
-        if name or said:
-            return Answer.YES if said and Answer.UNKNOWN not in said else Answer.UNKNOWN
+    if _HARMLESS in name:
         return Answer.YES
+    if _is_no_by_name(name):
+        takes_back = any(word in name for word in _TAKES_BACK) and not name.startswith("donot")
+        return Answer.UNKNOWN if takes_back else Answer.NO
+    # Without a type a status may be one of anything.
+    said = [answer_of(facts[key]) for key in (_VALUE_KEYS if name else _PLAIN_VALUE_KEYS) if key in facts]
     if _flags_say_no(facts):
         return Answer.NO
-    if any(word in name for word in (*_LOOKS_LIKE, *_LOOKS_LIKE_TOO)):
+    if any(word in name for word in _ABOUT_CONSENT):
+        return _answer_on_consent(name, said)
+    if not name and said:
+        return Answer.NO if Answer.NO in said else Answer.UNKNOWN if Answer.UNKNOWN in said else Answer.YES
+    if name in _LOOKS_LIKE_WHOLE or any(word in name for word in _LOOKS_LIKE):
         return Answer.NO if Answer.NO in said else Answer.UNKNOWN
     return Answer.NO if answer_of(facts.get("granted")) is Answer.NO else Answer.YES
+
+
+def _answer_on_consent(name: str, said: Iterable[Answer]) -> Answer:
+    answers = tuple(said)
+    if Answer.NO in answers or any(word in name for word in _TURNS_DOWN):
+        return Answer.NO
+    if Answer.UNKNOWN in answers:
+        return Answer.UNKNOWN
+    return Answer.YES if answers or any(word in name for word in _AGREES) else Answer.UNKNOWN
+
+
+def _is_no_by_name(name: str) -> bool:
+    return _says(name, _SAYS_NO_BY_NAME, _SAYS_NO_WHOLE) or _says(name, _ERASES_BY_NAME, _ERASES_WHOLE)
 
 
 def _flags_say_no(facts: Mapping[str, Any]) -> bool:
@@ -391,7 +482,8 @@ def _says(name: str, parts: Iterable[str], whole: frozenset[str]) -> bool:
 
 def _read_statement(name: str, facts: Mapping[str, Any], terms: ConsentTerms, widened: set[RejectReason]) -> Statement:
     said = _plain(facts.get("channel"))
-    channel = EVERY if said is None else terms.channel(said)
+    says_all = name.startswith("global") or (name.endswith("all") and not name.endswith("call"))
+    channel = EVERY if said is None or says_all else terms.channel(said)
     if channel is None:
         widened.add(RejectReason.UNKNOWN_CHANNEL)
         channel = EVERY

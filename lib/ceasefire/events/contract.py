@@ -194,8 +194,13 @@ def _broken(text: str, reason: RejectReason, contract: Contract) -> ParsedRow:
     """A row that is no JSON object of the contract's shape, or the no that can be read in it all the same."""
     hashed = payload_hash(contract.key, text.encode(errors="surrogatepass"))
     rejected = ParsedRow({reason}, payload_hash=hashed, raw=shape_of(text))
-    found = read_broken(text)
-    return _with_wish(read_wish(found, contract.terms), rejected, found.get("event_at"), contract)
+    read = [(read_wish(row, contract.terms), row.get("event_at")) for row in read_broken(text)]
+    # A line can hold several rows: the first no counts, and before none at all the first that may be one.
+    wish, event_at = next(
+        (pair for kind in (Wish, Unclear) for pair in read if isinstance(pair[0], kind)),
+        (None, None),
+    )
+    return _with_wish(wish, rejected, event_at, contract)
 
 
 def _with_wish(wish: Wish | Unclear | None, rejected: ParsedRow, event_at: Any, contract: Contract) -> ParsedRow:
