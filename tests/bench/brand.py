@@ -12,8 +12,6 @@ from typing import Any
 from bench.generators import AS_OF, BRAND, KEY
 
 CHANNELS = ("email", "sms")
-ALIASES = {"email": ["ad_audience"], "sms": ["push"]}
-"""Events of the simulated world know two channels more."""
 WINDOWS: Mapping[str, int | None] = {"7d": 7, "30d": 30, "90d": 90, "to_date": None}
 CAMPAIGN_COUNT = 12
 _CATEGORY_GROUPS = ("bags", "bags/handbags", "shoes", "shoes/boots", "coats", "games")
@@ -113,7 +111,7 @@ def features_sql(dialect: Dialect, events: str) -> str:
 
 
 def _feature_columns(dialect: Dialect) -> dict[str, str]:
-    columns = dict(_builtin_columns())
+    columns = dict(_builtin_columns(dialect))
     for one in wanted_features():
         where = [f"event_type IN ({', '.join(repr(event) for event in one.events)})"]
         if one.category is not None:
@@ -151,18 +149,24 @@ def _aggregated(one: Wanted, where: str, dialect: Dialect) -> str:
             return f"({now} - {dialect.micros.format(f'{extreme}(event_at) {passing}')}) / 86400000000"
 
 
-def _builtin_columns() -> Mapping[str, str]:
+def _builtin_columns(dialect: Dialect) -> Mapping[str, str]:
     columns = {}
     for channel in CHANNELS:
-        said = "event_type = 'consent_changed' AND attributes['purpose'] = '{}'"
-        granted = "event_type = 'consent_changed' AND attributes['granted'] = 'true'"
-        stated = f"CASE WHEN {granted} THEN 'granted' ELSE 'withdrawn' END"
         for purpose in ("transactional", "marketing"):
-            kinds = said.format(purpose)
-            if purpose == "marketing":
-                kinds = f"({kinds} OR event_type IN ('unsubscribed', 'complained'))"
-            where = f"channel = '{channel}' AND {kinds}"
-            columns[f"{purpose}_consent_{channel}"] = f"max_by({stated}, event_at) FILTER (WHERE {where})"
+            said = (
+                f"statement.purpose IN ('{purpose}', '*') AND statement.channel IN ('{channel}', '*') "
+                "AND statement.topic IS NULL"
+            )
+            yes = f"max(event_at) FILTER (WHERE {said} AND statement.granted)"
+            no = f"max(event_at) FILTER (WHERE {said} AND NOT statement.granted)"
+            # Of two answers at one instant the no counts.
+            standing = (
+                f"CASE WHEN {no} = greatest({no}, {yes}) THEN 'withdrawn' WHEN {yes} IS NOT NULL THEN 'granted' END"
+            )
+            columns[f"{purpose}_consent_{channel}"] = standing
+            columns[f"{purpose}_consent_{channel}_at"] = dialect.micros.format(f"greatest({no}, {yes})")
+    # Here nobody refuses more than one topic, or takes that back: all of them to find would need a second pass.
+    columns["refused_topics"] = "max(statement.topic) FILTER (WHERE NOT statement.granted)"
     profile = "event_type IN ('registered', 'profile_changed') AND attributes['{0}'] IS NOT NULL"
     settings = {"address_email": "email", "address_sms": "phone", "time_zone": "time_zone", "locale": "locale"}
     for name, entry in settings.items():
@@ -189,8 +193,8 @@ def _declared() -> dict[str, Any]:
             "customer_key": f"public:{KEY.decode()}",
             "decision_window": {"every": "1d", "at": "08:00", "grace": "30m"},
             "channels": {
-                "email": {"cost": "0.002", "hours": "08:00-21:00", "expires": "48h", "aliases": ALIASES["email"]},
-                "sms": {"cost": "0.04", "hours": "10:00-20:00", "expires": "12h", "aliases": ALIASES["sms"]},
+                "email": {"cost": "0.002", "hours": "08:00-21:00", "expires": "48h"},
+                "sms": {"cost": "0.04", "hours": "10:00-20:00", "expires": "12h"},
             },
             "policy": {"default": "greedy"},
         },

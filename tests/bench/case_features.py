@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from bench.brand import CHANNELS, DUCKDB, SPARK, features_sql
+from bench.brand import DUCKDB, SPARK, features_sql, write_brand
 from bench.checksums import checksum_of, checksum_of_folder
 from bench.generators import AS_OF, World
 from bench.harness import Bound, Case, Load, Meter, Output
 from bench.workshop import AS_SPARK_COMES, log_rows, workspace_at
 from ceasefire.history.packing import packed_histories
 from ceasefire.pipelines.features import features_as_of, histories_for
-from ceasefire.pipelines.workspace import Workspace
+from ceasefire.pipelines.workspace import Workspace, load_brand
 from ceasefire.runtime.session import local_session
 
 EVENTS_PER_CUSTOMER = 25
@@ -39,10 +39,11 @@ def prepare(folder: Path, load: Load) -> None:
         for number, start in enumerate(range(0, len(rows), -(-len(rows) // FILES))):
             part = rows.slice(start, -(-len(rows) // FILES))
             pq.write_table(part, folder / name / "events" / f"{number}.parquet")
+    address_kinds = load_brand(write_brand(folder / "conf"), {}).brand.settings.address_kinds
     with local_session("bench", {"spark.driver.memory": "3g"}) as spark:
         for name in ("work", "warming"):
             events = spark.read.parquet(str(folder / name / "events"))
-            histories = packed_histories(events, CHANNELS).repartition(FILES, "customer_id")
+            histories = packed_histories(events, address_kinds).repartition(FILES, "customer_id")
             histories.write.format("delta").save(str(folder / name / "histories"))
 
 

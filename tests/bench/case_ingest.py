@@ -15,6 +15,7 @@ from bench.checksums import checksum_of
 from bench.generators import World, happenings, write_lines
 from bench.harness import Bound, Case, Load, Meter, Output
 from bench.workshop import AS_SPARK_COMES, copy_of, log_rows, workspace_at
+from ceasefire.events.blocks import SIDE_TABLES
 from ceasefire.pipelines.ingest import start_ingest
 from ceasefire.runtime.session import local_session
 from ceasefire.storage.lake import append_once, create_tables, read_table
@@ -28,7 +29,7 @@ from ceasefire.tables import (
 )
 from ceasefire.tables.intake import TEXT_MAP
 
-TABLES = (INGEST_BATCHES, EVENTS, QUARANTINED_EVENTS, CONTACTS_VAULT, WINDOW_CLOSES, QUERY_EPOCHS)
+TABLES = (INGEST_BATCHES, EVENTS, QUARANTINED_EVENTS, CONTACTS_VAULT, *SIDE_TABLES, WINDOW_CLOSES, QUERY_EPOCHS)
 EVENTS_PER_CUSTOMER = 50
 FILES = 8
 TIMES_IN_LOG = 10

@@ -19,13 +19,24 @@ from pyspark.sql import functions as F
 from bench.checksums import checksum_of
 from bench.generators import AS_OF, KEY, OPENING_EVENTS, World, happenings, natural_id, write_lines
 from bench.harness import Case, Load, Meter, Output
-from bench.workshop import AS_SPARK_COMES, LINEAGE_BATCHES, copy_of, log_rows, workspace_at
-from ceasefire.ids import customer_id
+from bench.workshop import AS_SPARK_COMES, LINEAGE_BATCHES, copy_of, log_rows, refusals_in, workspace_at
+from ceasefire.addresses import AddressRules, normalised
+from ceasefire.events.personal_values import ADDRESSES
+from ceasefire.ids import address_key, customer_id
 from ceasefire.pipelines.run import run
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.runtime.session import local_session
 from ceasefire.storage.lake import append_once, create_tables, read_table
-from ceasefire.tables import ALL_TABLES, CONTACTS_VAULT, DECISIONS, EVENTS, INGEST_BATCHES, QUERY_EPOCHS
+from ceasefire.tables import (
+    ALL_TABLES,
+    CONTACT_REFUSALS,
+    CONTACTS_VAULT,
+    CUSTOMER_ADDRESSES,
+    DECISIONS,
+    EVENTS,
+    INGEST_BATCHES,
+    QUERY_EPOCHS,
+)
 
 NEXT_CLOSE = AS_OF + timedelta(days=1)
 EVENTS_PER_CUSTOMER = 10
@@ -40,7 +51,9 @@ STAGES = ("opening the tables", "reading events", "features", "decisions", "rele
 def prepare(folder: Path, load: Load) -> None:
     """A log and its vault, a window that is settled over it, and the lines of the day after."""
     world = World(load.count, load.count * EVENTS_PER_CUSTOMER, load.shape)
-    pq.write_table(log_rows(world), folder / "log.parquet")
+    rows = log_rows(world)
+    pq.write_table(rows, folder / "log.parquet")
+    pq.write_table(refusals_in(rows), folder / "refusals.parquet")
     write_lines(folder / "inbox", news(load, seed=1, day=-1), "before", 1)
     with _session(load) as spark:
         workspace = _workspace(spark, folder / "lake", folder)
@@ -53,12 +66,17 @@ def prepare(folder: Path, load: Load) -> None:
         }
         append_once(workspace.lake, INGEST_BATCHES, pa.table(batches, schema=INGEST_BATCHES.arrow_schema), "log", 0)
         append_once(workspace.lake, EVENTS, spark.read.parquet(str(folder / "log.parquet")), "log", 0)
-        append_once(workspace.lake, CONTACTS_VAULT, contacts(load.count), "log", 0)
+        vault = contacts(load.count)
+        append_once(workspace.lake, CONTACTS_VAULT, vault, "log", 0)
+        append_once(workspace.lake, CUSTOMER_ADDRESSES, addresses_in(vault), "log", 0)
+        refusals = spark.read.parquet(str(folder / "refusals.parquet"))
+        append_once(workspace.lake, CONTACT_REFUSALS, refusals, "log", 0)
         # The log was written at once, as if by an ingest that is gone; what comes now is numbered after it.
         gone = {"query": ["ingest_events"], "epoch": [0], "started_at": [AS_OF]}
         append_once(workspace.lake, QUERY_EPOCHS, pa.table(gone, schema=QUERY_EPOCHS.arrow_schema), "log", 0)
         run(replace(workspace, new_epoch=True), str(folder / "inbox"), AS_OF, AS_OF, lambda what: None, as_of_slot=True)
-    (folder / "log.parquet").unlink()
+    for name in ("log", "refusals"):
+        (folder / f"{name}.parquet").unlink()
     write_lines(folder / "inbox", news(load, seed=2, day=0), "after", 4)
 
 
@@ -87,7 +105,29 @@ def contacts(customers: int) -> pa.Table:
         "push_token": [None] * customers,
         "push_token_set_at": [None] * customers,
     }
+    columns |= {f"{kind}_key": [_key_of(kind, text) for text in columns[kind]] for kind in ADDRESSES}
     return pa.table(columns, schema=CONTACTS_VAULT.arrow_schema)
+
+
+def addresses_in(vault: pa.Table) -> pa.Table:
+    """The settings of addresses that left these rows in the vault."""
+    parts = []
+    for kind in ADDRESSES:
+        known = vault.filter(pc.is_valid(vault[f"{kind}_key"]))
+        columns = {
+            "customer_id": known["customer_id"],
+            "kind": pa.repeat(kind, len(known)),
+            "address_key": known[f"{kind}_key"],
+            "set_at": known[f"{kind}_set_at"],
+            "ingest_batch": pa.repeat(pa.scalar(0, pa.int64()), len(known)),
+        }
+        schema = CUSTOMER_ADDRESSES.arrow_schema
+        parts.append(pa.table([columns[field.name].cast(field.type) for field in schema], schema=schema))
+    return pa.concat_tables(parts)
+
+
+def _key_of(kind: str, text: str | None) -> str | None:
+    return None if text is None else address_key(KEY, kind, str(normalised(kind, text, AddressRules())))
 
 
 def next_window(prepared: Path, scratch: Path, load: Load, meter: Meter) -> Output:

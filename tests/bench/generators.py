@@ -46,6 +46,8 @@ _SHARES = (0.55, 0.10, 0.11, 0.11, 0.02, 0.07, 0.03, 0.01)
 _WITH_CATEGORY, _WITH_ORDER, _WITH_AMOUNT, _WITH_CHANNEL = (0, 1, 3), (2, 3, 4), (2, 3, 4), (5, 6, 7)
 _ZONES, _LOCALES = ("Europe/Berlin", "Europe/Lisbon", "America/New_York"), ("de", "pt", "en")
 _PRODUCTS = 2_000
+_CHANNEL_OF = {"push": "sms", "ad_audience": "email"}
+"""Channels of the simulated world that the shop has not, and the one that stands for each."""
 _PAID = (EventType.ORDER, EventType.ORDER_LINE, EventType.RETURN, EventType.SESSION_ENDED)
 
 Ints = npt.NDArray[np.int64]
@@ -193,6 +195,7 @@ def _simulated(world: World) -> pa.Table:
     journal = joined(days)
     journal = journal.take(np.argsort(journal.at, kind="stable")[: world.events])
     told, kind = told_by(simulated.people), journal.kind
+    channels = tuple(_CHANNEL_OF.get(name, name) for name in texts.channels)
     has_amount = np.isin(kind, [one.code for one in _PAID])
     said = [row.get("attributes") for row in contract_rows(journal, texts, told)]
     return _table(
@@ -204,7 +207,7 @@ def _simulated(world: World) -> pa.Table:
         order_id=_numbered("order-", journal.order, journal.order >= 0),
         amount_minor=pa.array(journal.amount, mask=~has_amount),
         quantity_milli=pa.array(np.full(len(kind), 1_000), mask=kind != EventType.ORDER_LINE.code),
-        channel=_chosen(journal.channel, tuple(texts.channels), journal.channel >= 0),
+        channel=_chosen(journal.channel, channels, journal.channel >= 0),
         attributes=pa.array([None if one is None else list(one.items()) for one in said], _COLUMNS["attributes"]),
     )
 

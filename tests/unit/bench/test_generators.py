@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.brand import ALIASES
+from bench.brand import CHANNELS
 from bench.generators import AS_OF, BRAND, HOT_SHARE, KEY, SHAPES, World, happenings, lines
 from ceasefire.consent import ConsentTerms
 from ceasefire.events.contract import Contract, parse_row
@@ -25,7 +25,7 @@ def test_equal_seeds_make_equal_events_and_others_other_ones(shape: str) -> None
 def test_every_line_keeps_the_contract_and_lies_before_the_close(shape: str) -> None:
     events = happenings(replace(SMALL, shape=shape))
 
-    contract = Contract(BRAND, "EUR", 2, KEY, ConsentTerms.of(BRAND, ALIASES, [], []))
+    contract = Contract(BRAND, "EUR", 2, KEY, ConsentTerms.of(BRAND, dict.fromkeys(CHANNELS, ()), [], []))
     parsed = [parse_row(line, contract) for line in lines(events, "e")]
 
     assert len(parsed) == SMALL.events
