@@ -170,7 +170,7 @@ def is_empty(lake: Lake, table: DeltaTable) -> bool:
 
     The first version of a table is its creation.
     """
-    return lake.local_folder is not None and table_version(lake, table) == 0
+    return lake.local_folder is not None and max(_versions(lake.local_folder, table), default=0) == 0
 
 
 def remembered(lake: Lake, question: str, tables: Sequence[DeltaTable], ask: Callable[[], Result]) -> Result:
