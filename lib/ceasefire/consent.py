@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from ceasefire.vocabulary import EVERY, EventType, MessageClass, RefusalKind, RejectReason
@@ -22,6 +23,9 @@ TOPIC, CAMPAIGN = "topic/", "campaign/"
 
 MAX_LENIENT_CHARS = 1 << 23
 """A broken row longer than that is not read as JSON any more, only searched at both ends."""
+
+MAX_ROWS_IN_LINE = 1_000
+"""Of more rows in one line the last ones are read as one."""
 
 _SEARCHED_CHARS = 1 << 20
 _EVERY_WORDS = frozenset(("*", "all", "any", "every", "everything", "allchannels", "everychannel"))
@@ -338,7 +342,8 @@ def read_broken(text: str) -> Iterator[dict[str, Any]]:
         return
     searched = text if len(text) <= 2 * _SEARCHED_CHARS else text[:_SEARCHED_CHARS] + text[-_SEARCHED_CHARS:]
     first = _FIRST_KEY.search(searched)
-    starts = [] if first is None else [found.start() for found in re.finditer(re.escape(first[0]), searched)]
+    again = () if first is None else islice(re.finditer(re.escape(first[0]), searched), MAX_ROWS_IN_LINE)
+    starts = [found.start() for found in again]
     if len(starts) > 1:
         for start, end in zip(starts, (*starts[1:], len(searched)), strict=True):
             part = searched[start:end].rstrip(", \t\r\n]")
