@@ -285,7 +285,7 @@ def test_a_no_that_becomes_known_after_the_queue_calls_back_what_it_covers_and_t
     ]
     add(workspace, CONTACT_REFUSALS, noes)
 
-    found = to_revoke(recallable_sends(workspace.lake, WALL), read_table(workspace.lake, CONTACT_REFUSALS), WALL)
+    found = to_revoke(recallable_sends(workspace.lake, WALL), read_table(workspace.lake, CONTACT_REFUSALS), {}, WALL)
 
     rows = {row["send_id"]: (row["reason"], row["caused_by"], row["revoked_at"]) for row in rows_of(found)}
     assert rows == {

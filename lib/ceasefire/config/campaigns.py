@@ -10,6 +10,7 @@ from ceasefire.config.brand import Capacity, Identifier
 from ceasefire.config.features import EventFilter
 from ceasefire.config.parsing import LOCALE, Declared, NotYet, refused
 from ceasefire.config.units import Day, Money, SpanOfTime
+from ceasefire.consent import CAMPAIGN, TOPIC
 from ceasefire.vocabulary import EventType, MessageClass
 
 Locale = Annotated[str, Field(pattern=LOCALE)]
@@ -143,6 +144,11 @@ class Campaign(Declared):
     holdout: NotYet = None
     caps: NotYet = None
     series: NotYet = None
+
+    @property
+    def refusable(self) -> tuple[str, ...]:
+        """What a customer can say no to without refusing other campaigns: this one, and each of its topics."""
+        return (CAMPAIGN + self.id, *(TOPIC + topic for topic in self.topics))
 
     @model_validator(mode="after")
     def _fits_together(self) -> Campaign:

@@ -17,11 +17,9 @@ from ceasefire.arbitration.slots import local_dates, slots_of, zone_codes
 from ceasefire.arrow import BoolArray, CodeArray, FloatArray, IntArray
 from ceasefire.campaigns.treatments import Treatments, audience_mask, open_treatments
 from ceasefire.config.bundle import Brand
-from ceasefire.config.campaigns import Campaign
 from ceasefire.config.schedule import day_number
 from ceasefire.config.segments import RESIDUAL_SEGMENT
 from ceasefire.config.units import span_of
-from ceasefire.consent import CAMPAIGN, TOPIC
 from ceasefire.scoring.chosen_uplifts import ModelInUse, chosen_uplifts
 from ceasefire.scoring.uplift_model import UpliftModel
 from ceasefire.scoring.values import candidate_values, outcome_micros
@@ -256,7 +254,7 @@ class DecisionPass:
             topics = set(refused[customer].as_py().split("\n"))
             mine = slice(treatments.starts[customer], treatments.starts[customer + 1])
             is_refused[mine] = [
-                not topics.isdisjoint(topics_of(self.brand.campaigns[number]))
+                not topics.isdisjoint(self.brand.campaigns[number].refusable)
                 for number in treatments.campaign[mine].tolist()
             ]
         return is_refused
@@ -331,11 +329,6 @@ def rows_on_lists(on_lists: pa.Array, names: Iterable[str]) -> dict[str, BoolArr
         mask[owner[pc.equal(entries, name).to_numpy(zero_copy_only=False)]] = True
         rows[name] = mask
     return rows
-
-
-def topics_of(campaign: Campaign) -> tuple[str, ...]:
-    """What a customer can refuse of a campaign besides all messages: itself, and each of its topics."""
-    return (CAMPAIGN + campaign.id, *(TOPIC + topic for topic in campaign.topics))
 
 
 def _marked(column: pa.Array) -> BoolArray:

@@ -169,6 +169,7 @@ def call_back(workspace: Workspace, now: datetime) -> int:
     lake = workspace.lake
     if is_empty(lake, CONTACT_REFUSALS):
         return 0
+    topics = {campaign.id: campaign.refusable for campaign in workspace.brand.campaigns}
 
     def look() -> int:
         sends = recallable_sends(lake, now)
@@ -177,7 +178,7 @@ def call_back(workspace: Workspace, now: datetime) -> int:
             return 0
         is_news = F.col("ingest_batch") > oldest["batch"]
         refusals, events = (read_table(lake, table).where(is_news) for table in (CONTACT_REFUSALS, EVENTS))
-        return append_revocations(lake, to_revoke(sends, keep_standing(sends, refusals, events), now))
+        return append_revocations(lake, to_revoke(sends, keep_standing(sends, refusals, events), topics, now))
 
     looked_at, found = remembered(lake, "refusals since", [CONTACT_REFUSALS], lambda: (now, look()))
     return found if looked_at == now else 0

@@ -16,7 +16,6 @@ from pyspark.sql.types import StructType
 from ceasefire.config.schedule import day_number
 from ceasefire.config.units import instant_micros
 from ceasefire.errors import CheckFailedError
-from ceasefire.pipelines.decision_pass import topics_of
 from ceasefire.pipelines.freshness import behind_since, tell_behind
 from ceasefire.pipelines.held_back import on_hold, on_suppression_lists
 from ceasefire.pipelines.holding import expiring_windows, is_expired, tell_held
@@ -223,7 +222,7 @@ def _rules(workspace: Workspace, ticks: Sequence[datetime], now: datetime | None
             day_number(campaign.active.from_),
             day_number(campaign.active.to),
             frozenset(campaign.channels),
-            frozenset(topics_of(campaign)),
+            frozenset(campaign.refusable),
         )
         for campaign in workspace.brand.campaigns
     }

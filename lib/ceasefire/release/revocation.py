@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -32,7 +34,9 @@ def keep_recallable(queue: DataFrame, revoked: DataFrame, now: datetime) -> Data
     return can_go.join(revoked.select("send_id"), on="send_id", how="left_anti").select(*queue.columns)
 
 
-def to_revoke(recallable: DataFrame, refusals: DataFrame, now: datetime) -> DataFrame:
+def to_revoke(
+    recallable: DataFrame, refusals: DataFrame, topics: Mapping[str, Collection[str]], now: datetime
+) -> DataFrame:
     """Return the queued sends that a refusal forbids, with that refusal: rows of revoked_sends, one for each send.
 
     The gate has looked at every refusal that was known to it, so what is found here became known since.
@@ -40,6 +44,7 @@ def to_revoke(recallable: DataFrame, refusals: DataFrame, now: datetime) -> Data
     Args:
         recallable: `keep_recallable`.
         refusals: rows of contact_refusals that stand: no later yes lifts them.
+        topics: what can be refused of each campaign, as statements name it.
         now: the present instant.
 
     Returns:
@@ -54,7 +59,7 @@ def to_revoke(recallable: DataFrame, refusals: DataFrame, now: datetime) -> Data
         F.col("topic"),
         F.col("said_at"),
     )
-    forbidden = recallable.join(about, on="customer_id", how="inner").where(forbids_queued_send())
+    forbidden = recallable.join(about, on="customer_id", how="inner").where(forbids_queued_send(topics))
     earliest = F.min_by(F.struct("event_type", "event_key"), F.struct("said_at", "event_key"))
     causes = forbidden.groupBy("send_id", "customer_id", "channel", "released_at").agg(earliest.alias("cause"))
     return as_revocations(causes, _reason_of(F.col("cause.event_type")), F.col("cause.event_key"), now)
@@ -86,11 +91,16 @@ def keep_standing(recallable: DataFrame, refusals: DataFrame, events: DataFrame)
     return standing.select(*refusals.columns)
 
 
-def forbids_queued_send() -> Column:
+def forbids_queued_send(topics: Mapping[str, Collection[str]]) -> Column:
     """A refusal covers the send it is joined to: its purpose, its channel, and all messages or this campaign's."""
     same_purpose = (F.col("purpose") == EVERY) | (F.col("purpose") == F.col("class"))
     same_channel = (F.col("refused_channel") == EVERY) | (F.col("refused_channel") == F.col("channel"))
-    about_it = F.col("topic").isNull() | (F.col("topic") == F.concat(F.lit("campaign/"), F.col("campaign_id")))
+    of_campaign = (F.col("topic") == F.concat(F.lit("campaign/"), F.col("campaign_id"))) | reduce(
+        or_,
+        ((F.col("campaign_id") == campaign) & F.col("topic").isin(list(names)) for campaign, names in topics.items()),
+        F.lit(False),
+    )
+    about_it = F.col("topic").isNull() | of_campaign
     return F.coalesce(same_purpose & same_channel & about_it, F.lit(False))
 
 
