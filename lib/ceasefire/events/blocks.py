@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import reduce
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
@@ -110,7 +111,7 @@ def are_unclear(rows: pa.RecordBatch) -> pa.BooleanArray:
     """Of each row, whether it looks like an opt-out and could not be understood."""
     reasons = rows["reasons"]
     of_row = pc.list_parent_indices(reasons).filter(pc.equal(reasons.flatten(), RejectReason.UNCLEAR_OPT_OUT.value))
-    return pc.is_in(pa.array(range(len(rows)), pa.int64()), value_set=of_row.cast(pa.int64()))
+    return pc.is_in(pa.array(np.arange(len(rows))), value_set=of_row.cast(pa.int64()))
 
 
 SIDE_MASKS: Mapping[str, Mask] = {

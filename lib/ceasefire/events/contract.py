@@ -74,7 +74,10 @@ _NEEDED: Mapping[EventType | None, frozenset[str]] = {
     kind: frozenset((*_REQUIRED, *(_ALSO_REQUIRED.get(kind, ()) if kind else ()))) for kind in (None, *EventType)
 }
 _SIGNED = (EventType.SESSION_ENDED,)
-_PROFILES = (EventType.REGISTERED, EventType.PROFILE_CHANGED)
+_MERGES = frozenset((EventType.CUSTOMER_MERGED,))
+_PROFILES = frozenset((EventType.REGISTERED, EventType.PROFILE_CHANGED))
+_MAY_SPEAK = SAYS_CONSENT | _PROFILES | {EventType.SEND_BOUNCED}
+"""Events that can speak for or against contacting a customer."""
 _NOTHING = (None, "")
 _JSON_SPACE = " \t\n\r"
 # Of more digits than any amount has: what has to be rounded to fit is not an exact number of the unit.
@@ -334,9 +337,9 @@ def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> Par
         parsed.event_type = texts["event_type"]
         if kind in _REQUIRED_ATTRIBUTES and _lacks(parsed.attributes or {}, _REQUIRED_ATTRIBUTES[kind]):
             reasons.add(RejectReason.MISSING_FIELD)
-        if kind is EventType.CUSTOMER_MERGED and (parsed.attributes or {}).get(OTHER_CUSTOMER) == parsed.customer_id:
+        if kind in _MERGES and (parsed.attributes or {}).get(OTHER_CUSTOMER) == parsed.customer_id:
             reasons.add(RejectReason.OUT_OF_RANGE)
-        if not reasons:
+        if kind in _MAY_SPEAK and not reasons:
             _read_statement(kind, row, channel, parsed, shape, contract)
     return parsed
 
