@@ -34,7 +34,6 @@ from ceasefire.pipelines.operators import (
 )
 from ceasefire.pipelines.queue_topics import keep_publishable
 from ceasefire.pipelines.workspace import Workspace
-from ceasefire.release.operators import expired_while_paused, is_paused, is_paused_send, waits_for_resumption
 from ceasefire.release.revocation import to_revoke
 from ceasefire.runtime.clock import FixedClock
 from ceasefire.storage.lake import append_once, follow_table, read_table, rows_of
@@ -135,35 +134,6 @@ def test_a_pause_counts_at_once_and_once_until_it_is_resumed(workspace: Workspac
         ("pause", "campaign/club", "wrong price"),
         ("resume", "campaign/club", None),
     ]
-
-
-@pytest.mark.parametrize(
-    "paused", [set(), {"all"}, {"campaign/club"}, {"channel/email"}, {"campaign/thanks", "channel/sms"}], ids=str
-)
-def test_the_gate_holds_the_sends_that_the_rule_holds_and_lets_none_wait_beyond_its_time(
-    spark: SparkSession, paused: set[str]
-) -> None:
-    sends = [
-        (campaign, channel, left) for campaign in ("club", "thanks") for channel in ("email", "sms") for left in (-1, 0)
-    ]
-    rows = [(campaign, channel, WALL, WALL + left * HOUR) for campaign, channel, left in sends]
-    frame = spark.createDataFrame(
-        rows, "campaign_id string, channel string, tick_at timestamp, expires_at timestamp"
-    ).select(
-        "*",
-        is_paused_send(paused).alias("is_paused"),
-        waits_for_resumption(paused).alias("waits"),
-        expired_while_paused(paused).alias("has_expired"),
-    )
-
-    for row in rows_of(frame):
-        held = is_paused(row["campaign_id"], row["channel"], paused)
-        has_expired = row["expires_at"] < WALL
-        assert (row["is_paused"], row["waits"], row["has_expired"]) == (
-            held,
-            held and not has_expired,
-            held and has_expired,
-        )
 
 
 def holding(hold_id: str, customer: str, hour: int) -> dict[str, Any]:

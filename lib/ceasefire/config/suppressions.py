@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from ceasefire.addresses import EMAIL, KINDS, PHONE, PUSH_TOKEN, AddressRules, address_key, normalised, read_anew
+from ceasefire.addresses import EMAIL, KINDS, PHONE, PUSH_TOKEN, AddressRules, normalised, read_anew
 from ceasefire.arrow import BoolArray
 from ceasefire.config.bundle import MAX_LIST_BYTES
 from ceasefire.config.parsing import shown, too_large
@@ -54,13 +54,11 @@ class SuppressionLists:
 
     Attributes:
         customers: pseudonyms of listed ids, as ASCII; no digests of hashed ids among them.
-        address_keys: keyed hashes of listed addresses (`ids.address_key`) as ASCII, by kind; for CUSTOMER_ADDRESSES.
         digests: SHA-256 of ids and addresses, listed in plain or hashed, by `customer_id`, `email`, `phone` and
             `push_token`; for what is read from CONTACTS_VAULT.
     """
 
     customers: HashArray = field(default_factory=_NO_HASHES.copy)
-    address_keys: Mapping[str, HashArray] = field(default_factory=dict)
     digests: Mapping[str, HashArray] = field(default_factory=dict)
 
     @property
@@ -83,18 +81,6 @@ def read_suppressions(folder: Path, key: bytes, rules: AddressRules) -> Suppress
         CheckFailedError: a list cannot be read, or a row of it; nothing may be decided or released then.
     """
     return _lists_of(_files(folder), key, rules)
-
-
-def suppressed_customers(lists: SuppressionLists) -> pa.Table:
-    """One row for each customer whose id is listed in plain: customer_id."""
-    return pa.table({CUSTOMER: _texts(lists.customers)})
-
-
-def suppressed_addresses(lists: SuppressionLists) -> pa.Table:
-    """One row for each address that is listed in plain: kind, address_key."""
-    keys = [lists.address_keys.get(kind, _NO_HASHES) for kind in KINDS]
-    kinds = [kind for kind, listed in zip(KINDS, keys, strict=True) for _ in range(len(listed))]
-    return pa.table({"kind": pa.array(kinds, pa.string()), "address_key": _texts(np.concatenate(keys))})
 
 
 def suppressed_mask(
@@ -185,7 +171,6 @@ def _files(folder: Path) -> tuple[tuple[str, bytes], ...]:
 @lru_cache(maxsize=2)
 def _lists_of(files: tuple[tuple[str, bytes], ...], key: bytes, rules: AddressRules) -> SuppressionLists:
     customers: set[str] = set()
-    address_keys: dict[str, set[str]] = {kind: set() for kind in KINDS}
     digests: dict[str, set[bytes]] = {column: set() for column in (CUSTOMER, *KINDS)}
     problems: list[Problem] = []
     for name, data in files:
@@ -203,14 +188,12 @@ def _lists_of(files: tuple[tuple[str, bytes], ...], key: bytes, rules: AddressRu
             problems += wrong
         else:
             addresses, wrong = _listed_addresses(name, header, rows, rules)
-            address_keys[header] |= {address_key(key, header, address) for address in addresses}
             digests[header] |= {_digest(address) for address in addresses}
             problems += wrong
     if problems:
         raise _unreadable(problems)
     return SuppressionLists(
         _hashes(customers),
-        {kind: _hashes(keys) for kind, keys in address_keys.items()},
         {column: _hashes(hashed) for column, hashed in digests.items()},
     )
 
@@ -316,10 +299,6 @@ def _hashes(values: set[str] | set[bytes]) -> HashArray:
 def _ascii(texts: pa.Array) -> HashArray:
     """(n,) pseudonyms; null becomes what no pseudonym is."""
     return np.array(texts.fill_null("").to_pylist(), _HASH)
-
-
-def _texts(hashes: HashArray) -> pa.Array:
-    return pa.array(hashes.astype(str).tolist(), pa.string())
 
 
 def _among(listed: HashArray, asked: HashArray) -> BoolArray:

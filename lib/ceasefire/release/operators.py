@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from ceasefire.errors import UsageError
@@ -69,24 +69,6 @@ def is_paused(campaign: str, channel: str, paused: Collection[str]) -> bool:
         paused: `paused_subjects`.
     """
     return EVERYTHING in paused or CAMPAIGN + campaign in paused or CHANNEL + channel in paused
-
-
-def is_paused_send(paused: Collection[str]) -> Column:
-    """A send (campaign_id, channel) has to wait, as `is_paused`."""
-    campaigns = sorted(one.removeprefix(CAMPAIGN) for one in paused if one.startswith(CAMPAIGN))
-    channels = sorted(one.removeprefix(CHANNEL) for one in paused if one.startswith(CHANNEL))
-    concerned = F.col("campaign_id").isin(campaigns) | F.col("channel").isin(channels)
-    return F.lit(True) if EVERYTHING in paused else F.coalesce(concerned, F.lit(False))
-
-
-def waits_for_resumption(paused: Collection[str]) -> Column:
-    """A paused send (also tick_at, expires_at) can still go after its pause: nothing becomes of it at this tick."""
-    return is_paused_send(paused) & (F.col("tick_at") <= F.col("expires_at"))
-
-
-def expired_while_paused(paused: Collection[str]) -> Column:
-    """A paused send (also tick_at, expires_at) can no longer go: it is withheld as `WithheldReason.PAUSED`."""
-    return is_paused_send(paused) & (F.col("tick_at") > F.col("expires_at"))
 
 
 def acting_instant(now: datetime, newest: datetime | None) -> datetime:
