@@ -210,14 +210,20 @@ def _settle(
     progress(f"{label}: decisions")
     ready_at, _ = _ready(workspace, close)
     ticks = [] if later is None else [_ready(workspace, later)]
+    step, version = "slots", epoch_minutes(close)
     if as_of_slot:
         # All slots that a send can have are known beforehand; those that they have would be read out of the ledger.
         hours = (channel.hours for channel in workspace.brand.settings.channels.values())
-        ticks += [(instant_of(slot), None) for slot in possible_slots(instant_micros(ready_at), hours)]
+        slots = possible_slots(instant_micros(ready_at), hours)
+        now = workspace.clock.now()
+        ticks += [(instant_of(slot), None) for slot in slots if instant_of(slot) <= now]
+        if instant_of(slots[-1]) > now:
+            # What lies ahead is told by a later run, which tells all slots of the window once more.
+            step, version = "slots so far", epoch_minutes(now)
     followers["decide"].drain()
     progress(f"{label}: release")
     if ticks:
-        append_once(lake, CLOCK_TICKS, tick_rows(ticks, is_live=False), "slots", epoch_minutes(close))
+        append_once(lake, CLOCK_TICKS, tick_rows(ticks, is_live=False), step, version)
     if not as_of_slot:
         present = tick_rows([(workspace.clock.now(), None)], is_live=True)
         append_once(lake, CLOCK_TICKS, present, "present", table_version(lake, CLOCK_TICKS))
