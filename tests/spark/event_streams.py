@@ -165,7 +165,7 @@ def _attributes(random: np.random.Generator) -> Row:
     # An empty or null attribute takes the entry away. The two last letters sort differently as UTF-16.
     choices: dict[str, Sequence[str | None]] = {
         "email": ("here@example.invalid", None),
-        "phone": ("+49-30-0000", ""),
+        "phone": ("+49-30-1234567", ""),
         "locale": ("de", "en", "en-GB", None),
         "time_zone": ("Europe/Berlin", "America/New_York"),
         "colour": ("red", "blue", "Blue", "", "\uffee", "\U0001f600"),

@@ -81,7 +81,7 @@ def newcomer(customer: str, wants: str | None = None) -> list[Said]:
     wish = {} if wants is None else {"wants": wants}
     return [
         said(customer, "registered", -30, attributes={"email": "set"} | wish),
-        said(customer, "consent_changed", -30, channel="email", attributes={"purpose": "marketing", "granted": "true"}),
+        said(customer, "consent_changed", -30, channel="email", statement=("marketing", "email", None, True)),
     ]
 
 
@@ -97,7 +97,7 @@ FIRST_BATCH = [
     merge("fay-guest", "fay", -2.3),
     *newcomer("dora", "hello"),
     *newcomer("dora-old", "hello"),
-    said("dora-old", "unsubscribed", -20, channel="email"),
+    said("dora-old", "unsubscribed", -20, channel="email", statement=("marketing", "email", None, False)),
     merge("dora-old", "dora", -19),
     *newcomer("ann-1"),
     *newcomer("ann-2"),
