@@ -44,7 +44,15 @@ from ceasefire.runtime.figures import Figures
 from ceasefire.storage.event_files import follow_files
 from ceasefire.storage.lake import Lake, append_batch, is_empty, merge_rows, read_table, rows_of, together
 from ceasefire.storage.topics import Topic, follow_topic, require_topics
-from ceasefire.tables import CONSENT_HOLDS, CONTACTS_VAULT, EVENTS, INGEST_BATCHES, OPERATOR_ACTIONS, QUARANTINED_EVENTS
+from ceasefire.tables import (
+    CONSENT_HOLDS,
+    CONTACTS_VAULT,
+    EVENTS,
+    INGEST_BATCHES,
+    OPERATOR_ACTIONS,
+    QUARANTINED_EVENTS,
+    DeltaTable,
+)
 
 BROADCAST_HASHES = 2_000_000
 """Up to so many rows of a batch, the hashes of their keys go to where the log lies, and the log is not shuffled."""
@@ -116,7 +124,8 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
     for table in SIDE_TABLES:
         if side_counts[table.name] and (event_count or table is CONSENT_HOLDS):
             rows = side_rows(table, judged, batch_number, ingested_at, late_before)
-            writes.append(partial(append_batch, lake, table, rows, "ingest", batch_id))
+            write = _write_holds if table is CONSENT_HOLDS else partial(_append, table)
+            writes.append(partial(write, lake, rows, batch_id))
     if event_count < row_count:
         writes.append(lambda: append_batch(lake, QUARANTINED_EVENTS, quarantined, "ingest", batch_id))
     together(writes)
@@ -197,6 +206,18 @@ def _write_contacts(lake: Lake, judged: DataFrame, batch_id: int) -> None:
     elif found["news"]:
         # Where nobody is known yet, an append does it, for half of what a MERGE costs.
         append_batch(lake, CONTACTS_VAULT, rows, "ingest", batch_id)
+
+
+def _append(table: DeltaTable, lake: Lake, rows: DataFrame, batch_id: int) -> None:
+    append_batch(lake, table, rows, "ingest", batch_id)
+
+
+def _write_holds(lake: Lake, rows: DataFrame, batch_id: int) -> None:
+    """Add holds that are not there yet: the same row holds nobody twice, also when all input is read again."""
+    known = read_table(lake, CONSENT_HOLDS).select("hold_id")
+    fresh = rows.dropDuplicates(["hold_id"]).join(known, on="hold_id", how="left_anti").localCheckpoint(eager=False)
+    if not fresh.isEmpty():
+        _append(CONSENT_HOLDS, lake, fresh.select(*rows.columns), batch_id)
 
 
 def _check_counts(lake: Lake, batch_number: int, row_count: int) -> None:
