@@ -199,7 +199,9 @@ def test_a_failed_check_holds_the_release_of_its_window_and_nothing_else_until_t
         {(one["send_id"], one["reason"]) for one in rows} for rows in (in_time_withheld, late_withheld)
     )
     assert stopped_in_time < stopped
-    assert all(one["caused_by"] is not None or one["reason"] == "expired" for one in late_withheld)
+    # or of two messages that would leave together the newer goes
+    of_no_event = {"expired", "duration_lock"}
+    assert all(one["caused_by"] is not None or one["reason"] in of_no_event for one in late_withheld)
 
 
 def test_a_window_that_is_decided_while_release_looks_for_held_ones_is_not_released(
