@@ -255,7 +255,8 @@ def test_rows_that_are_broken_are_found_and_the_command_says_so_and_ends_with_on
     code = exit_code_of(["check", "--conf", str(tmp_path / "conf"), "--root", str(tmp_path / "lake")])
 
     said = capfd.readouterr()
-    (sentence,) = said.err.splitlines()
+    on_hold, sentence = said.err.splitlines()
+    assert on_hold.startswith("1 customer is on hold for marketing: ceasefire holds")
     assert code == 1
     assert sentence.startswith(
         f"release of {SECOND_CLOSE.isoformat()} is held: decisions: between marketing_value_micros: {broken} of "
