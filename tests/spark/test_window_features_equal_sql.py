@@ -22,6 +22,7 @@ from ceasefire.storage.lake import Lake, create_tables, read_table, rows_of
 from ceasefire.tables import (
     CONTACTS_VAULT,
     CUSTOMER_HISTORY,
+    CUSTOMER_MERGES,
     DECISION_RUNS,
     EVENTS,
     INGEST_BATCHES,
@@ -48,6 +49,7 @@ TABLES = (
     QUARANTINED_EVENTS,
     CONTACTS_VAULT,
     CUSTOMER_HISTORY,
+    CUSTOMER_MERGES,
     WINDOW_FEATURES,
     WINDOW_CLOSES,
     DECISION_RUNS,

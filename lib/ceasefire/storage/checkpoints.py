@@ -111,14 +111,18 @@ def _log_fault(file: Path) -> CheckpointFault | None:
 
 def _sources_fault(sources: Path, newest_offsets: Path) -> CheckpointFault | None:
     """Of the logs of files that were read: from the newest summary on, each has to be there and whole."""
-    for source in sorted(one for one in sources.glob("*") if one.name.isdecimal()):
+    for source in sorted(path for path in sources.glob("*") if path.name.isdecimal()):
+        read_until = _log_offset(newest_offsets, int(source.name))
+        if read_until < 0:
+            # A broker's source keeps where it began there, in a form of its own.
+            continue
         summaries = [int(file.stem) for file in source.glob(f"*{_COMPACT}") if file.stem.isdecimal()]
         summary = max(summaries, default=-1)
         later = [number for number in _numbers(source) if number > summary]
         files = [source / str(number) for number in later]
         if summary >= 0:
             files.insert(0, source / f"{summary}{_COMPACT}")
-        wanted = max([*later, _log_offset(newest_offsets, int(source.name))], default=-1)
+        wanted = max([*later, read_until])
         missing = sorted(set(range(summary + 1, wanted + 1)) - set(later))
         if files and missing:
             return CheckpointFault(source / str(missing[0]), "is gone")
