@@ -31,7 +31,7 @@ CHAIN = ("ingest_events", "build_features", "decide", "release_sends")
 ENDED_BY_SIGTERM = 128 + signal.SIGTERM
 """What a JVM ends with then."""
 GRACE = timedelta(minutes=30)
-BY_THE_WALL = ("ingested_at", "started_at", "released_at", "checked_at", "pinned_at")
+BY_THE_WALL = ("ingested_at", "started_at", "released_at", "checked_at", "pinned_at", "held_at", "looked_at")
 """Columns that tell when something was done, by the clock of whoever did it."""
 
 
