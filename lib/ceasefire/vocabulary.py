@@ -165,9 +165,13 @@ class WithheldReason(StrEnum):
 
 
 class RefusalKind(StrEnum):
-    """What speaks against contacting a customer: a no of a person, or a mailbox that does not take mail."""
+    """What a row of contact_refusals is: a no of a person, a mailbox that does not take mail, or what takes a no back.
+
+    Only noes to topics are taken back by a row there; the gate knows the yes that a message rests on.
+    """
 
     NO = "no"
+    TAKEN_BACK = "taken_back"
     HARD_BOUNCE = "hard_bounce"
     SOFT_BOUNCE = "soft_bounce"
 
@@ -190,7 +194,7 @@ class RevokedReason(StrEnum):
     CONSENT_WITHDRAWN = "consent_withdrawn"
     UNSUBSCRIBED = "unsubscribed"
     COMPLAINED = "complained"
-    BOUNCED = "bounced"
+    ADDRESS_REFUSED = "address_refused"
 
 
 EVERY = "*"

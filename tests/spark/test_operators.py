@@ -33,14 +33,15 @@ from ceasefire.pipelines.operators import (
     revoke_send,
 )
 from ceasefire.pipelines.queue_topics import keep_publishable
+from ceasefire.pipelines.recall import call_back
 from ceasefire.pipelines.workspace import Workspace
-from ceasefire.release.revocation import to_revoke
 from ceasefire.runtime.clock import FixedClock
 from ceasefire.storage.lake import append_once, follow_table, read_table, rows_of
 from ceasefire.tables import (
     CONSENT_HOLDS,
     CONTACT_REFUSALS,
     CONTACTS_VAULT,
+    CUSTOMER_ADDRESSES,
     CUSTOMER_MERGES,
     OPERATOR_ACTIONS,
     REVOKED_SENDS,
@@ -79,6 +80,7 @@ def queued(
         "not_before_at": WALL - HOUR,
         "expires_at": WALL + 10 * HOUR,
         "released_at": WALL - HOUR,
+        "known_through": 1,
         **facts,
     }
 
@@ -233,39 +235,43 @@ def refusal(customer: str, key: str, hour: int = 0, **facts: Any) -> dict[str, A
     }
 
 
-def test_a_no_that_becomes_known_after_the_queue_calls_back_what_it_covers_and_the_earliest_says_why(
+def test_a_no_of_the_person_of_a_merged_id_or_of_the_same_address_calls_back_what_is_queued_once(
     workspace: Workspace,
 ) -> None:
-    # given refund notices and a send of another campaign besides
+    # given sends to two ids of one person, to two who share an address, and to one that a replay set ahead
+    lake = workspace.lake
+    ahead = WALL + 2 * HOUR
     more = [
-        queued("o3", "olga", **{"class": "transactional"}),
-        queued("q1", "quin", campaign="club"),
-        queued("q2", "quin", released_at=WALL + 2 * HOUR),
-        queued("r1", "rosa", channel="sms"),
+        queued("x1", "pete", address_key="of pete"),
+        queued("s1", "sam", address_key="shared"),
+        queued("q1", "quin", released_at=ahead),
     ]
     add(workspace, SEND_QUEUE, more, "more")
+    into = {"event_key": "m1", "customer": "pete", "into_id": pseudonym(workspace, "peter"), "merged_at": WALL - HOUR}
+    add(workspace, CUSTOMER_MERGES, [{**into, "ingest_batch": 0}])
+    holder = {"customer": "tess", "kind": "email", "address_key": "shared", "set_at": WALL - HOUR, "ingest_batch": 1}
+    add(workspace, CUSTOMER_ADDRESSES, [holder])
     noes = [
-        # when Peter says no to e-mail, twice
-        refusal("peter", "e2", 1, channel="email"),
-        refusal("peter", "e1", 0, channel="email", event_type="complained"),
-        # Olga to all marketing, by a withdrawal of her consent
-        refusal("olga", "e3", event_type="consent_changed"),
-        # Quin to one campaign, and Rosa to a channel that she was not written to by
-        refusal("quin", "e4", topic="campaign/thanks"),
-        refusal("rosa", "e5", channel="email"),
+        refusal("peter", "e1", channel="email", event_type="complained"),
+        refusal("tess", "e2"),
+        refusal("quin", "e3", topic="campaign/thanks"),
+        # and one to a channel that she was not written to by
+        refusal("olga", "e4", channel="push"),
     ]
     add(workspace, CONTACT_REFUSALS, noes)
 
-    found = to_revoke(recallable_sends(workspace.lake, WALL), read_table(workspace.lake, CONTACT_REFUSALS), {}, WALL)
+    assert call_back(workspace, WALL) == 4
+    assert call_back(workspace, WALL + HOUR) == 0
 
-    rows = {row["send_id"]: (row["reason"], row["caused_by"], row["revoked_at"]) for row in rows_of(found)}
-    assert rows == {
-        "p1": ("complained", "e1", WALL),
-        "o1": ("consent_withdrawn", "e3", WALL),
-        "o2": ("consent_withdrawn", "e3", WALL),
-        # never before its release, which a replay may have set ahead
-        "q2": ("unsubscribed", "e4", WALL + 2 * HOUR),
+    rows = {row["send_id"]: row for row in rows_of(read_table(lake, REVOKED_SENDS))}
+    assert {send: (row["reason"], row["caused_by"]) for send, row in rows.items()} == {
+        "p1": ("complained", "e1"),
+        "x1": ("complained", "e1"),
+        "s1": ("address_refused", "e2"),
+        "q1": ("unsubscribed", "e3"),
     }
+    # never before its release, which a replay may have set ahead
+    assert {send: row["revoked_at"] for send, row in rows.items()} == dict.fromkeys(rows, WALL) | {"q1": ahead}
 
 
 def test_an_erased_person_is_out_of_vault_queue_and_files_under_every_id_and_the_others_stay(

@@ -359,12 +359,15 @@ def _read_statement(
             statement = profile_statement(attributes, contract.terms)
         if statement is None and shape.unknown:
             statement = profile_statement({name: row[name] for name in shape.unknown}, contract.terms)
+        parsed.is_opt_out = statement is not None
     elif kind is EventType.SEND_BOUNCED:
         parsed.refusal = bounce_kind({name: plain_text(value) for name, value in attributes.items()}).value
     if statement is not None and not parsed.reasons:
         parsed.statement = statement._asdict()
         if not statement.granted:
             parsed.refusal = RefusalKind.NO.value
+        elif statement.topic is not None:
+            parsed.refusal = RefusalKind.TAKEN_BACK.value
 
 
 def _event_type(name: str | None, reasons: set[RejectReason]) -> EventType | None:

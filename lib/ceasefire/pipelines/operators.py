@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from ceasefire.config.units import instant_micros
 from ceasefire.errors import UsageError
 from ceasefire.ids import action_id
+from ceasefire.pipelines.persons import ids_of_person
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.release.operators import (
     CAMPAIGN,
@@ -25,7 +26,7 @@ from ceasefire.release.operators import (
     keep_open_holds,
     paused_subjects,
 )
-from ceasefire.release.revocation import as_revocations, keep_recallable, keep_standing, to_revoke
+from ceasefire.release.revocation import as_revocations, keep_recallable
 from ceasefire.storage.lake import (
     Lake,
     append_once,
@@ -35,16 +36,13 @@ from ceasefire.storage.lake import (
     read_table,
     remembered,
     rows_of,
-    table_version,
 )
 from ceasefire.storage.mirror import write_mirror
 from ceasefire.storage.rewrites import delete_rows, insert_new, update_rows
 from ceasefire.tables import (
     CONSENT_HOLDS,
-    CONTACT_REFUSALS,
     CONTACTS_VAULT,
     CUSTOMER_MERGES,
-    EVENTS,
     OPERATOR_ACTIONS,
     REVOKED_SENDS,
     SEND_QUEUE,
@@ -97,7 +95,7 @@ def operator_actions(lake: Lake) -> list[dict[str, Any]]:
     """
 
     def read() -> list[dict[str, Any]]:
-        if table_version(lake, OPERATOR_ACTIONS) == 0:
+        if is_empty(lake, OPERATOR_ACTIONS):
             return []
         actions = read_table(lake, OPERATOR_ACTIONS)
         ours = actions.where(F.col("action").isin(OperatorAction.PAUSE.value, OperatorAction.RESUME.value))
@@ -128,7 +126,7 @@ def count_on_hold(lake: Lake) -> int:
         return 0
 
     def count() -> int:
-        return 0 if table_version(lake, CONSENT_HOLDS) == 0 else customers_on_hold(lake).count()
+        return 0 if is_empty(lake, CONSENT_HOLDS) else customers_on_hold(lake).count()
 
     return remembered(lake, "customers on hold", [CONSENT_HOLDS, OPERATOR_ACTIONS], count)
 
@@ -159,29 +157,6 @@ def append_revocations(lake: Lake, revocations: DataFrame) -> int:
     if count:
         insert_new(lake, REVOKED_SENDS, kept)
     return count
-
-
-def call_back(workspace: Workspace, now: datetime) -> int:
-    """Call back the queued sends whose customer said no since they were released, and return how many.
-
-    Looked for when a refusal has arrived since it was looked for last.
-    """
-    lake = workspace.lake
-    if is_empty(lake, CONTACT_REFUSALS):
-        return 0
-    topics = {campaign.id: campaign.refusable for campaign in workspace.brand.campaigns}
-
-    def look() -> int:
-        sends = recallable_sends(lake, now)
-        (oldest,) = rows_of(sends.agg(F.min("known_through").alias("batch")))
-        if oldest["batch"] is None:
-            return 0
-        is_news = F.col("ingest_batch") > oldest["batch"]
-        refusals, events = (read_table(lake, table).where(is_news) for table in (CONTACT_REFUSALS, EVENTS))
-        return append_revocations(lake, to_revoke(sends, keep_standing(sends, refusals, events), topics, now))
-
-    looked_at, found = remembered(lake, "refusals since", [CONTACT_REFUSALS], lambda: (now, look()))
-    return found if looked_at == now else 0
 
 
 def pause_or_resume(workspace: Workspace, action: OperatorAction, subject: str, note: str | None) -> Paused:
@@ -268,7 +243,7 @@ def revoke_customer(workspace: Workspace, pseudonym: str, note: str | None) -> i
     """Call back every queued send to a person that may still go, and return how many."""
     create_tables(workspace.lake, WRITTEN)
     now = workspace.clock.now()
-    mine = F.col("customer_id").isin(sorted(ids_of_person(workspace.lake, pseudonym)))
+    mine = F.col("customer_id").isin(ids_of_person(workspace.lake, pseudonym))
     return _revoke(workspace, recallable_sends(workspace.lake, now).where(mine), CUSTOMER + pseudonym, now, note)
 
 
@@ -280,7 +255,7 @@ def erase(workspace: Workspace, pseudonym: str, note: str | None) -> Erased:
     """
     lake, now = workspace.lake, workspace.clock.now()
     create_tables(lake, WRITTEN)
-    ids = sorted(ids_of_person(lake, pseudonym))
+    ids = ids_of_person(lake, pseudonym)
     theirs = F.col("customer_id").isin(ids)
     addressed = theirs & F.col("address").isNotNull()
     is_new = (
@@ -300,19 +275,6 @@ def erase(workspace: Workspace, pseudonym: str, note: str | None) -> Erased:
     return Erased(len(ids), vault_rows, revoked, addresses, is_new)
 
 
-def ids_of_person(lake: Lake, pseudonym: str) -> frozenset[str]:
-    """Return the pseudonyms that are said to be the same person as this one, itself among them."""
-    if table_version(lake, CUSTOMER_MERGES) == 0:
-        return frozenset((pseudonym,))
-    merges = read_table(lake, CUSTOMER_MERGES).select("customer_id", "into_id")
-    found, known = {pseudonym}, 0
-    while known < len(found):
-        known = len(found)
-        touched = merges.where(F.col("customer_id").isin(sorted(found)) | F.col("into_id").isin(sorted(found)))
-        found |= {name for row in rows_of(touched) for name in row.values()}
-    return frozenset(found)
-
-
 def _revoke(workspace: Workspace, sends: DataFrame, subject: str, now: datetime, note: str | None) -> int:
     """Call sends back on a person's word, and show it in the mirror."""
     lake = workspace.lake
@@ -328,7 +290,7 @@ def _holds_of(lake: Lake, pseudonym: str | None) -> DataFrame:
     holds = open_holds(lake)
     if pseudonym is None:
         return holds
-    return holds.where(F.col("customer_id").isin(sorted(ids_of_person(lake, pseudonym))))
+    return holds.where(F.col("customer_id").isin(ids_of_person(lake, pseudonym)))
 
 
 def _action_id(action: OperatorAction, subject: str, acted_at: datetime) -> str:

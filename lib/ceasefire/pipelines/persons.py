@@ -6,7 +6,7 @@ them take a tenth of a gigabyte), and to follow chains takes all of them. A bran
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from ceasefire.identity.aliases import persons, refused_merges
 from ceasefire.identity.histories import merged_histories
-from ceasefire.storage.lake import Lake, read_table, remembered, table_version
+from ceasefire.storage.lake import Lake, is_empty, read_table, remembered
 from ceasefire.tables import CUSTOMER_MERGES
 
 BROADCAST_IDS = 200_000
@@ -51,6 +51,25 @@ def person_by_id(lake: Lake, as_of: datetime, through_batch: int) -> dict[str, s
     """Return the id that stands for each merged id's person, by the merges as in `persons_as_of`."""
     known = persons_then(lake, as_of, through_batch)
     return dict(zip(known["customer_id"].to_pylist(), known["person_id"].to_pylist(), strict=True))
+
+
+def joined_since(lake: Lake, judged: Iterable[tuple[datetime, int]]) -> DataFrame | None:
+    """Return as_of and customer_id of the ids that joined a person since; None where nobody was ever merged.
+
+    Args:
+        lake: where.
+        judged: instants as of which sends were judged, each with the last batch that was known then.
+    """
+    now = set(all_merged_ids(lake))
+    if not now:
+        return None
+    rows: list[tuple[datetime, str]] = []
+    for as_of, through_batch in sorted(set(judged)):
+        then = set(person_by_id(lake, as_of, through_batch))
+        rows += [(as_of, customer) for customer in sorted(now - then)]
+    instants = pa.array([as_of for as_of, _ in rows], pa.timestamp("us", "UTC"))
+    columns = [instants, pa.array([customer for _, customer in rows], pa.string())]
+    return lake.spark.createDataFrame(pa.table(columns, names=["as_of", "customer_id"]))
 
 
 def merge_count(lake: Lake, as_of: datetime, through_batch: int) -> int:
@@ -114,8 +133,7 @@ def _frame(lake: Lake, known: pa.Table) -> DataFrame | None:
 
 def _merges(lake: Lake) -> pa.Table:
     def read() -> pa.Table:
-        # The first version of a table is its creation: there is nothing in it, and no need for a query.
-        if lake.local_folder is not None and table_version(lake, CUSTOMER_MERGES) == 0:
+        if is_empty(lake, CUSTOMER_MERGES):
             return CUSTOMER_MERGES.arrow_schema.empty_table()
         return read_table(lake, CUSTOMER_MERGES).toArrow()
 

@@ -19,9 +19,10 @@ from ceasefire.errors import CheckFailedError
 from ceasefire.pipelines.freshness import behind_since, tell_behind
 from ceasefire.pipelines.held_back import on_hold, on_suppression_lists
 from ceasefire.pipelines.holding import expiring_windows, is_expired, tell_held
-from ceasefire.pipelines.operators import call_back, paused_now
-from ceasefire.pipelines.persons import all_merged_ids, all_persons, person_by_id
+from ceasefire.pipelines.operators import paused_now
+from ceasefire.pipelines.persons import all_persons, joined_since
 from ceasefire.pipelines.quality import held_windows
+from ceasefire.pipelines.recall import call_back
 from ceasefire.pipelines.streams import Follower, start_follower
 from ceasefire.pipelines.windows import decided_windows, newest_batch
 from ceasefire.pipelines.workspace import Workspace
@@ -200,7 +201,7 @@ def _judged(
     refusals = None
     if not is_empty(lake, CONTACT_REFUSALS):
         said, addresses = read_table(lake, CONTACT_REFUSALS), read_table(lake, CUSTOMER_ADDRESSES)
-        since = None if persons is None else _joined_since(lake, windows)
+        since = joined_since(lake, ((row["as_of"], row["through_batch"]) for row in windows))
         refusals = refusals_of(sends, said, addresses, persons, since, settings.address_kinds)
     concerned = with_concerns(sends, news, refusals, on_hold(workspace), on_suppression_lists(workspace), persons)
     kept = [field for field in concerned.schema.fields if field.name not in CONCERNS]
@@ -237,17 +238,6 @@ def _rules(workspace: Workspace, ticks: Sequence[datetime], now: datetime | None
         is_paused=partial(is_paused, paused=paused),
         is_behind=now is not None and behind_since(workspace, now) is not None,
     )
-
-
-def _joined_since(lake: Lake, windows: Sequence[dict[str, Any]]) -> DataFrame:
-    """as_of and customer_id of the ids that joined a person since the decisions of these windows knew of persons."""
-    now = set(all_merged_ids(lake))
-    rows: list[tuple[datetime, str]] = []
-    for as_of, through_batch in sorted({(row["as_of"], row["through_batch"]) for row in windows}):
-        then = set(person_by_id(lake, as_of, through_batch))
-        rows += [(as_of, customer) for customer in sorted(now - then)]
-    columns = [pa.array([as_of for as_of, _ in rows], pa.timestamp("us", "UTC")), pa.array([who for _, who in rows])]
-    return lake.spark.createDataFrame(pa.table(columns, names=["as_of", "customer_id"]))
 
 
 def _recently_queued(lake: Lake, since: datetime) -> DataFrame:

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_type
 
 from ceasefire.release.gate import NEWS, REFUSAL
+from ceasefire.vocabulary import RefusalKind
 
 PUNCTUAL_MICROS = 3_600_000_000
 """A message that went so short a time after its slot counts as of its slot: ticks come a little late."""
@@ -69,12 +70,13 @@ def news_of(sends: DataFrame, events: DataFrame, persons: DataFrame | None) -> D
     """The events that each send has to be checked against: send_id and `news`, a list of gate.NEWS.
 
     Args:
-        sends: due sends with person_id, as_of and through_batch.
-        events: rows of the log, at least all that are news to one of the decisions.
+        sends: sends with person_id, and as_of and through_batch as of which each was judged before.
+        events: rows of the log, at least all that are news to one of them.
         persons: as `with_persons` takes it.
 
     Returns:
-        One row for each send with news: events of its person that happened at or after as_of, or arrived after it.
+        One row for each send with news: events of its person that happened at or after as_of, or arrived after
+        through_batch.
     """
     statement = F.col("statement")
     facts = events.select(
@@ -109,7 +111,7 @@ def refusals_of(
     """What was said against contacting each send's person or address: send_id and `refusals`, a list of gate.REFUSAL.
 
     Args:
-        sends: due sends with person_id, address_key, as_of and through_batch.
+        sends: sends with person_id, address_key and as_of.
         refusals: rows of contact_refusals.
         addresses: rows of customer_addresses.
         persons: as `with_persons` takes it.
@@ -120,7 +122,7 @@ def refusals_of(
         One row for each send with any.
     """
     said = with_persons(refusals, persons).withColumnRenamed("channel", "on_channel")
-    keys = sends.select("send_id", "person_id", "as_of", "through_batch", "channel", "address_key")
+    keys = sends.select("send_id", "person_id", "as_of", "channel", "address_key")
     own = keys.drop("address_key", "channel").join(said, on="person_id", how="inner").withColumn("is_own", F.lit(True))
     kind_of_send = F.coalesce(*(F.when(F.col("channel") == name, F.lit(kind)) for name, kind in address_kinds.items()))
     mailboxes = keys.where(F.col("address_key").isNotNull()).withColumn("kind_of_address", kind_of_send)
@@ -129,24 +131,23 @@ def refusals_of(
     )
     shared = mailboxes.join(holders, on=["kind_of_address", "address_key"], how="inner")
     shared = shared.where(F.col("holder_id") != F.col("person_id"))
-    since = shared.groupBy("send_id", "as_of", "through_batch", "holder_id").agg(F.min("set_at").alias("held_since"))
+    since = shared.groupBy("send_id", "as_of", "holder_id").agg(F.min("set_at").alias("held_since"))
     of_others = since.join(said, F.col("holder_id") == F.col("person_id"), how="inner")
     # A no of somebody holds for every address that they have or had; a bounce only for one that they had by then.
-    is_of_address = (F.col("kind") == "no") | (F.col("said_at") >= F.col("held_since"))
+    is_of_address = (F.col("kind") == RefusalKind.NO.value) | (F.col("said_at") >= F.col("held_since"))
     others = of_others.where(is_of_address).withColumn("is_own", F.lit(False))
-    columns = ("send_id", "as_of", "through_batch", "customer_id", "is_own", *_SAID)
+    columns = ("send_id", "as_of", "customer_id", "is_own", *_SAID)
     both = reduce(DataFrame.unionByName, (frame.select(*columns) for frame in (own, others)))
     if joined_since is None:
         marked = both.withColumn("of_other_id", F.lit(False))
     else:
         news = joined_since.withColumn("of_other_id", F.lit(True))
         marked = both.join(news, on=["as_of", "customer_id"], how="left").fillna(False, ["of_other_id"])
-    is_news = (F.col("said_at") >= F.col("as_of")) | (F.col("ingest_batch") > F.col("through_batch"))
-    told = marked.withColumn("is_news", is_news).withColumnRenamed("on_channel", "channel")
+    told = marked.withColumnRenamed("on_channel", "channel")
     return told.groupBy("send_id").agg(F.collect_list(F.struct(*REFUSAL.names)).alias("refusals"))
 
 
-_SAID = ("event_key", "kind", "event_type", "purpose", "on_channel", "topic", "said_at", "ingest_batch")
+_SAID = ("event_key", "kind", "event_type", "purpose", "on_channel", "topic", "said_at")
 
 
 def with_concerns(

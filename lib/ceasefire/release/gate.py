@@ -7,16 +7,18 @@ when they are news to its decision and have happened by the instant that it is j
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ceasefire.config.schedule import day_number, first_allowed, known_zones, local_time
 from ceasefire.config.units import LocalHours, instant_micros
+from ceasefire.consent import CAMPAIGN
 from ceasefire.vocabulary import EVERY, EventType, MessageClass, RefusalKind, WithheldReason
 
 Row = Mapping[str, Any]
@@ -48,14 +50,13 @@ REFUSAL = pa.struct(
         ("channel", pa.string()),
         ("topic", pa.string()),
         ("said_at", _INSTANT),
-        ("is_news", pa.bool_()),
         ("is_own", pa.bool_()),
         ("of_other_id", pa.bool_()),
     ]
 )
 """A row of contact_refusals that may concern a send: of its person (`is_own`), or of somebody at the same address.
 
-`is_news`: to the decision; `of_other_id`: of an id that was merged into the person's only since then.
+`of_other_id`: of an id that was merged into the person's only since the decision.
 """
 
 VERDICT = {
@@ -202,6 +203,48 @@ def verdict_on(send: Row, rules: GateRules) -> Verdict:
     return Verdict(as_of, None, None, is_paused or waits_for_intake or at is None, yes_at, date)
 
 
+REFUSED = {"reason": pa.string(), "caused_by": pa.string()}
+"""Why a queued send must not go any more, and the event that says so; both null for all others."""
+
+
+def judge_queued(
+    now: int, topics: Mapping[str, Collection[str]]
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Return the function for `mapInArrow`: queued sends in, those that a no forbids out, with REFUSED.
+
+    Args:
+        now: the present instant, microseconds UTC.
+        topics: what can be refused of each campaign, as statements name it.
+    """
+
+    def judge(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield refused(batch, now, topics)
+
+    return judge
+
+
+def refused(sends: pa.RecordBatch, now: int, topics: Mapping[str, Collection[str]]) -> pa.RecordBatch:
+    """Keep the queued sends that a no forbids by now, with REFUSED; of several noes the earliest says why.
+
+    Args:
+        sends: `class`, `channel`, `campaign_id`, `consent_at`, and `news` and `refusals` since it was released.
+        now: the present instant, microseconds UTC.
+        topics: what can be refused of each campaign, as statements name it.
+    """
+    words: list[tuple[str | None, str | None]] = []
+    for send in sends.select(["class", "channel", "campaign_id", "consent_at", "news", "refusals"]).to_pylist():
+        campaign = send["campaign_id"]
+        noes, _ = _noes(send, now, topics.get(campaign, (CAMPAIGN + campaign,)))
+        _, event_key, reason = min(noes, default=(0, None, None))
+        words.append((None if reason is None else reason.value, event_key))
+    columns = {name: sends.column(name) for name in sends.schema.names if name not in ("news", "refusals")}
+    columns |= {
+        name: pa.array([word[place] for word in words], kind) for place, (name, kind) in enumerate(REFUSED.items())
+    }
+    return pa.RecordBatch.from_pydict(columns).filter(pc.is_valid(columns["reason"]))
+
+
 def _zone(send: Row, rules: GateRules) -> str:
     moved = [(fact["happened_at"], fact["time_zone"]) for fact in send["news"] or () if fact["time_zone"]]
     zone = max(moved)[1] if moved else send["time_zone"]
@@ -221,31 +264,21 @@ def _judging_instant(target: int, rules: GateRules) -> int | None:
     return rules.ticks[place] if place < len(rules.ticks) else None
 
 
+Cause = tuple[int, str, WithheldReason]
+"""When an event happened that forbids a send, its key, and the reason."""
+
+
 def _cause(send: Row, as_of: int, rules: GateRules) -> tuple[tuple[WithheldReason, str | None] | None, int | None]:
     """The earliest event that forbids the send and its reason, and the yes that the send rests on otherwise."""
-    yes_at = None if send["consent_at"] is None else instant_micros(send["consent_at"])
-    news = [fact for fact in send["news"] or () if instant_micros(fact["happened_at"]) <= as_of]
-    topics = _topics_of(send, rules)
-    topic_yes: dict[str, int] = {}
-    for fact in news:
-        if fact["granted"] and _covers(fact, send):
-            said_at = instant_micros(fact["happened_at"])
-            if fact["topic"] is None:
-                yes_at = said_at if yes_at is None else max(yes_at, said_at)
-            else:
-                topic_yes[fact["topic"]] = max(topic_yes.get(fact["topic"], said_at), said_at)
-    causes: list[tuple[int, str, WithheldReason]] = []
-    for refusal in send["refusals"] or ():
-        if _is_no_to(refusal, send, topics, yes_at, topic_yes):
-            reason = REASON_OF_TYPE.get(refusal["event_type"], WithheldReason.CONSENT_WITHDRAWN)
-            if not refusal["is_own"]:
-                reason = WithheldReason.ADDRESS_REFUSED
-            causes.append((instant_micros(refusal["said_at"]), refusal["event_key"], reason))
-        elif _bounced(refusal, send, as_of, rules):
-            causes.append((instant_micros(refusal["said_at"]), refusal["event_key"], WithheldReason.BOUNCED))
+    causes, yes_at = _noes(send, as_of, _topics_of(send, rules))
+    causes += [
+        (instant_micros(refusal["said_at"]), refusal["event_key"], WithheldReason.BOUNCED)
+        for refusal in send["refusals"] or ()
+        if _bounced(refusal, send, as_of, rules)
+    ]
     causes += [
         (instant_micros(fact["happened_at"]), fact["event_key"], _reason_of_cancelling(fact))
-        for fact in news
+        for fact in _happened(send, as_of)
         if _cancels(fact, send)
     ]
     if causes:
@@ -255,6 +288,42 @@ def _cause(send: Row, as_of: int, rules: GateRules) -> tuple[tuple[WithheldReaso
     return None if soft is None else (WithheldReason.BOUNCED, soft), yes_at
 
 
+def _happened(send: Row, as_of: int) -> list[Row]:
+    return [fact for fact in send["news"] or () if instant_micros(fact["happened_at"]) <= as_of]
+
+
+def _noes(send: Row, as_of: int, topics: Collection[str]) -> tuple[list[Cause], int | None]:
+    """The noes that forbid the send, and the yes that it rests on.
+
+    Args:
+        send: `class`, `channel`, `consent_at`, `news` and `refusals`.
+        as_of: a yes counts if it has happened by this instant, a no in any case.
+        topics: what can be refused of its campaign.
+    """
+    yes_at = None if send["consent_at"] is None else instant_micros(send["consent_at"])
+    for fact in _happened(send, as_of):
+        if fact["granted"] and fact["topic"] is None and _covers(fact, send):
+            said_at = instant_micros(fact["happened_at"])
+            yes_at = said_at if yes_at is None else max(yes_at, said_at)
+    refusals = send["refusals"] or ()
+    taken_back: dict[str, int] = {}
+    for yes in refusals:
+        said_at = instant_micros(yes["said_at"])
+        if yes["kind"] == RefusalKind.TAKEN_BACK.value and yes["is_own"] and said_at <= as_of and _covers(yes, send):
+            taken_back[yes["topic"]] = max(taken_back.get(yes["topic"], said_at), said_at)
+    return [
+        (instant_micros(no["said_at"]), no["event_key"], _reason_of_no(no))
+        for no in refusals
+        if _is_no_to(no, send, topics, yes_at, taken_back)
+    ], yes_at
+
+
+def _reason_of_no(no: Row) -> WithheldReason:
+    if not no["is_own"]:
+        return WithheldReason.ADDRESS_REFUSED
+    return REASON_OF_TYPE.get(no["event_type"], WithheldReason.CONSENT_WITHDRAWN)
+
+
 def _covers(said: Row, send: Row) -> bool:
     """A statement on consent is about the send's purpose and channel."""
     on_channel = said["channel"] in (None, EVERY, send["channel"])
@@ -262,15 +331,15 @@ def _covers(said: Row, send: Row) -> bool:
 
 
 def _is_no_to(
-    refusal: Row, send: Row, topics: frozenset[str], yes_at: int | None, topic_yes: Mapping[str, int]
+    refusal: Row, send: Row, topics: Collection[str], yes_at: int | None, taken_back: Mapping[str, int]
 ) -> bool:
     if refusal["kind"] != RefusalKind.NO.value or not _covers(refusal, send):
         return False
     said_at = instant_micros(refusal["said_at"])
     if refusal["topic"] is not None:
-        # What the decision knew of topics it went by; since then only a yes to the same topic takes a no back.
-        is_about_it = bool(refusal["is_news"]) and refusal["topic"] in topics
-        return is_about_it and said_at >= topic_yes.get(refusal["topic"], said_at)
+        # Only a yes to the same topic takes back a no to it.
+        is_about_it = bool(refusal["is_own"]) and refusal["topic"] in topics
+        return is_about_it and said_at >= taken_back.get(refusal["topic"], said_at)
     if not refusal["is_own"] and send["class"] != MessageClass.MARKETING.value:
         return False
     # At one instant the no counts.
@@ -330,7 +399,7 @@ def _reason_of_cancelling(fact: Row) -> WithheldReason:
 
 def _topics_of(send: Row, rules: GateRules) -> frozenset[str]:
     campaign = rules.campaigns.get(send["campaign_id"])
-    return frozenset((f"campaign/{send['campaign_id']}",)) if campaign is None else campaign.topics
+    return frozenset((CAMPAIGN + send["campaign_id"],)) if campaign is None else campaign.topics
 
 
 def _reason_of_state(send: Row, as_of: int, date: int, rules: GateRules) -> WithheldReason | None:

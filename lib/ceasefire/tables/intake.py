@@ -62,7 +62,7 @@ EVENTS = DeltaTable(
         column("attributes", TEXT_MAP, "further facts; an address is only ever 'set'", True),
         column("_extra", TEXT_MAP, "keys that the contract does not know, as JSON text", True),
         column("statement", STATEMENT, "what it says on consent", True),
-        column("refusal", StringType(), "vocabulary.RefusalKind, if it speaks against contacting the customer", True),
+        column("refusal", StringType(), "vocabulary.RefusalKind, if it is a row of contact_refusals", True),
         column("repairs", ArrayType(StringType()), "why it had to be repaired to be read, each once, sorted", True),
     ),
     keys=("event_key",),
@@ -135,7 +135,7 @@ CUSTOMER_ADDRESSES = DeltaTable(
 
 CONTACT_REFUSALS = DeltaTable(
     name="contact_refusals",
-    grain="one event that speaks against contacting a customer: a no, or a bounce",
+    grain="one no, one bounce, or one yes that takes back a no to a topic",
     columns=(
         column("event_key", StringType(), "of the event"),
         column("customer_id", StringType(), "pseudonymous customer key"),

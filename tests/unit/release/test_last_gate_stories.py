@@ -110,7 +110,7 @@ def sends_of(
                 "address": known.get(kind),
                 "address_set_at": CLOSE - 30 * 24 * HOUR,
                 "news": [news(one) for one in mine if one["at"] >= CLOSE or one["batch"] > KNOWN],
-                "refusals": [refusal(one) for one in mine if speaks_against(one)],
+                "refusals": [refusal(one) for one in mine if is_refusal(one)],
                 "on_hold": False,
                 "on_suppression_list": [],
                 "merged_away": False,
@@ -137,8 +137,10 @@ def news(event: Event) -> dict[str, Any]:
     }
 
 
-def speaks_against(event: Event) -> bool:
-    return event["event_type"] == "send_bounced" or event.get("said", {}).get("granted") is False
+def is_refusal(event: Event) -> bool:
+    said = event.get("said")
+    is_about_topic = said is not None and said["topic"] is not None
+    return event["event_type"] == "send_bounced" or is_about_topic or (said is not None and not said["granted"])
 
 
 def refusal(event: Event) -> dict[str, Any]:
@@ -146,11 +148,10 @@ def refusal(event: Event) -> dict[str, Any]:
     about = {"purpose": "*", "channel": event.get("channel"), "topic": None} if is_bounce else event["said"]
     return {
         "event_key": event["event_key"],
-        "kind": event.get("kind", "hard_bounce") if is_bounce else "no",
+        "kind": event.get("kind", "hard_bounce") if is_bounce else "taken_back" if about["granted"] else "no",
         "event_type": event["event_type"],
         **{name: about[name] for name in ("purpose", "channel", "topic")},
         "said_at": event["at"],
-        "is_news": event["at"] >= CLOSE or event["batch"] > KNOWN,
         "is_own": event.get("is_own", True),
         "of_other_id": False,
     }
