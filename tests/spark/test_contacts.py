@@ -13,6 +13,7 @@ from ceasefire.events.parsing import ROW_ID
 from ceasefire.events.verdicts import is_event
 from ceasefire.tables import CONTACTS_VAULT
 from frames import assert_same_rows
+from small_brand import WALL
 from spark.parsed_rows import parsed_blocks, parsed_rows
 from unit.events.event_rows import parsed, row
 
@@ -85,8 +86,8 @@ def test_the_newest_address_of_each_kind_counts_and_a_removal_is_news_too(spark:
     # and what is left out of a block says nothing that the rest of it does not say
     for rows_of_block in (1, 5, len(lines)):
         blocks = parsed_blocks(spark, lines, rows_of_block)
-        assert_same_rows(contacts(keep_telling(blocks)), expected, columns)
-    assert keep_telling(parsed_blocks(spark, [json.dumps(row(customer_id="dora"))] * 9, 9)).count() == 1
+        assert_same_rows(contacts(keep_telling(blocks, WALL, None)), expected, columns)
+    assert keep_telling(parsed_blocks(spark, [json.dumps(row(customer_id="dora"))] * 9, 9), WALL, None).count() == 1
 
 
 def test_a_customer_whose_first_event_is_rejected_is_known_by_the_next(spark: SparkSession) -> None:
@@ -95,7 +96,7 @@ def test_a_customer_whose_first_event_is_rejected_is_known_by_the_next(spark: Sp
     )
     rejected = blocks.select(BLOCK_ID, F.col(BLOCK_ID).alias(ROW_ID), F.array(F.lit("duplicate")).alias("reasons"))
 
-    telling = contacts(keep_telling(judge_blocks(blocks, rejected_by_block(rejected))))
+    telling = contacts(keep_telling(judge_blocks(blocks, rejected_by_block(rejected)), WALL, None))
 
     assert_same_rows(telling, [("anna", "1@example.com", utc(ONE))], ["natural_id", "email", "email_set_at"])
 

@@ -25,6 +25,7 @@ from ceasefire.cli.output import (
     hold_lines,
     progress,
     refusal_lines,
+    repair_lines,
     results,
     say_json,
     say_records,
@@ -204,6 +205,8 @@ def run(
             f"{quarantined:,} of {sum(ran.taken_in.values()):,} rows went into quarantine; each has its reasons: "
             f"ceasefire show {QUARANTINED_EVENTS.name} --conf {conf} --root {root}"
         )
+    for line in repair_lines(ran.repaired, f"--conf {conf} --root {root}"):
+        complain(line)
     for line in hold_lines(on_hold, f"--conf {conf} --root {root}"):
         complain(line)
     for line in lines_on_files(events, workspace.lake.local_folder, ran.damaged):

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -92,6 +92,19 @@ def hold_lines(on_hold: int, where: str) -> list[str]:
         return []
     customers = "1 customer is" if on_hold == 1 else f"{on_hold:,} customers are"
     return [f"{customers} on hold for marketing: ceasefire holds {where}"]
+
+
+def repair_lines(repaired: Mapping[str, int], where: str) -> list[str]:
+    """A line that says how often a row was repaired to be read and why, the most frequent reason first; none without.
+
+    Args:
+        repaired: how many rows, by reason.
+        where: the options that name the brand and its tables.
+    """
+    if not repaired:
+        return []
+    counts = ", ".join(f"{reason} {repaired[reason]:,}" for reason in sorted(repaired, key=lambda r: (-repaired[r], r)))
+    return [f"repaired to be read: {counts}; `repairs` says it of each event: ceasefire show events {where}"]
 
 
 def broken_lines(identities: Sequence[dict[str, Any]], where: str) -> list[str]:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import ArrayType, BinaryType, LongType, StringType, StructField, StructType
+from pyspark.sql.types import ArrayType, BinaryType, LongType, MapType, StringType, StructField, StructType
 
 from ceasefire.events.contract import Contract
 from ceasefire.events.parsing import ARROW_SCHEMA, ROW_ID, BatchFunction, parse_lines
@@ -36,10 +36,11 @@ BLOCK_SCHEMA = StructType(
         StructField("rows", BinaryType()),
         StructField("rejected", _REJECTED),
         *(StructField(table.name, LongType()) for table in SIDE_TABLES),
+        StructField("repairs", MapType(StringType(), LongType())),
     ]
 )
 """`rows`: an Arrow message of `parsing.ARROW_SCHEMA`; `rejected`: its well-formed rows that are no events, or null; and
-how many rows may go to each of the SIDE_TABLES."""
+how many rows may go to each of the SIDE_TABLES; `repairs`: how many rows had to be repaired, by reason, or null."""
 
 Rejected = Mapping[int, list[str]]
 """Of the well-formed rows of a block those that are no events all the same: reasons by row number."""
@@ -60,9 +61,16 @@ def parse_blocks(contract: Contract) -> BatchFunction:
         for rows in parse(batches):
             block = {BLOCK_ID: rows[ROW_ID][0].as_py(), "rows": rows.serialize().to_pybytes()}
             block |= {table.name: SIDE_MASKS[table.name](rows).true_count for table in SIDE_TABLES}
+            block["repairs"] = counted_repairs(rows) or None
             yield pa.RecordBatch.from_pylist([block], schema)
 
     return pack
+
+
+def counted_repairs(rows: pa.RecordBatch) -> list[tuple[str, int]]:
+    """How many of these rows were repaired to be read, by reason."""
+    counts = pc.value_counts(rows["repairs"].flatten())
+    return [(count["values"], count["counts"]) for count in counts.to_pylist()]
 
 
 def take_rows(blocks: DataFrame, take: Take, schema: StructType) -> DataFrame:
@@ -103,7 +111,7 @@ def are_merges(rows: pa.RecordBatch) -> pa.BooleanArray:
 
 
 def speak_against_contact(rows: pa.RecordBatch) -> pa.BooleanArray:
-    """Of each row, whether it is a no or a bounce."""
+    """Of each row, whether it is a row of contact_refusals."""
     return pc.is_valid(rows["refusal"])
 
 

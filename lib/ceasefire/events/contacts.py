@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +14,7 @@ from pyspark.sql.types import StructType
 from ceasefire.events.blocks import Rejected, events_in, take_rows
 from ceasefire.events.parsing import PARSED_SCHEMA
 from ceasefire.events.personal_values import ADDRESSES
+from ceasefire.events.verdicts import with_arrivals
 
 IS_STRANGER = "is_stranger"
 """Of a contact, whether the vault has no row of its customer."""
@@ -22,16 +24,26 @@ _TELLING = (*_CUSTOMER, "event_at", "attributes", *ADDRESSES, *(f"{kind}_key" fo
 _TELLING_SCHEMA = StructType([PARSED_SCHEMA[name] for name in _TELLING])
 
 
-def keep_telling(blocks: DataFrame) -> DataFrame:
-    """The events of judged blocks that contacts come from, with what `contacts` reads of them.
+def keep_telling(blocks: DataFrame, ingested_at: datetime, late_before: datetime | None) -> DataFrame:
+    """Keep the events that carry an address, which are few, and one more of each customer of a block.
 
-    Those are all that speak of an address, which are few, and of each customer of a block one more.
+    Args:
+        blocks: of the batch, judged.
+        ingested_at: its instant.
+        late_before: what happened before it was too late.
+
+    Returns:
+        customer_id, natural_id, event_at, attributes, and the addresses with their keys.
     """
-    return take_rows(blocks, _telling, _TELLING_SCHEMA)
+
+    def take(rows: pa.RecordBatch, rejected: Rejected) -> pa.RecordBatch:
+        return telling(with_arrivals(events_in(rows, rejected), ingested_at, late_before))
+
+    return take_rows(blocks, take, _TELLING_SCHEMA)
 
 
-def _telling(rows: pa.RecordBatch, rejected: Rejected) -> pa.RecordBatch:
-    events = events_in(rows, rejected)
+def telling(events: pa.RecordBatch) -> pa.RecordBatch:
+    """Keep of a block's events what `keep_telling` keeps."""
     attributes = events["attributes"]
     of_event = pc.list_parent_indices(pa.ListArray.from_arrays(attributes.offsets, attributes.keys))
     speaking = of_event.filter(pc.is_in(attributes.keys, pa.array(ADDRESSES)))

@@ -16,7 +16,7 @@ from ceasefire.events.parsing import PARSED_SCHEMA, ROW_ID
 from ceasefire.events.personal_values import ADDRESSES
 from ceasefire.ids import hash64
 from ceasefire.tables import EVENTS, QUARANTINED_EVENTS
-from ceasefire.vocabulary import RejectReason
+from ceasefire.vocabulary import EventType, RejectReason
 
 FUTURE_TOLERANCE = timedelta(minutes=10)
 
@@ -45,6 +45,9 @@ _TOTALS_SCHEMA = StructType(
         StructField("newest_at", TimestampType()),
     ]
 )
+_PROFILES = (EventType.REGISTERED.value, EventType.PROFILE_CHANGED.value)
+_SAID_BESIDES = ("attributes", "extra", *ADDRESSES, *(f"{kind}_key" for kind in ADDRESSES))
+"""What a profile says besides a no."""
 _NOT_IN_RAW = {ROW_ID, *_POSITION, "reasons", "raw", "natural_id", "payload_hash", "statement", "refusal"} | {
     *("repairs", "is_opt_out"),
 }
@@ -219,7 +222,10 @@ def keep_events(blocks: DataFrame, ingest_batch: int, ingested_at: datetime, lat
 
 
 def with_arrivals(events: pa.RecordBatch, ingested_at: datetime, late_before: datetime | None) -> pa.RecordBatch:
-    """The same events; opt-outs of no instant, a future one or one that is too late at the instant of their arrival."""
+    """Return the same events, with opt-outs that cannot count from their own instant at that of their arrival.
+
+    Those are opt-outs of no instant, of one to come, or of one that is too late. Of a profile only its no is kept then.
+    """
     if not pc.any(events["is_opt_out"]).as_py():
         return events
     happened_at, kind = events["event_at"], events.schema.field("event_at").type
@@ -240,6 +246,12 @@ def with_arrivals(events: pa.RecordBatch, ingested_at: datetime, late_before: da
     columns = dict(zip(events.schema.names, events.columns, strict=True))
     columns["event_at"] = pc.if_else(moved, arrived, happened_at)
     columns["repairs"] = pa.array(repairs, events.schema.field("repairs").type)
+    reduced = pc.and_(moved, pc.is_in(events["event_type"], value_set=pa.array(_PROFILES)))
+    columns["event_type"] = pc.if_else(reduced, EventType.OPTED_OUT.value, events["event_type"])
+    # Of a null index the value is null, of every type.
+    kept = pc.if_else(reduced, None, pa.array(range(len(events)), pa.int64()))
+    for name in _SAID_BESIDES:
+        columns[name] = columns[name].take(kept)
     return pa.RecordBatch.from_arrays(list(columns.values()), schema=events.schema)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -104,7 +105,9 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
     totals = batch_totals(keys, workspace.clock.now())
     batch_number = lake.batch_number(batch_id)
     pins = read_table(lake, INGEST_BATCHES).where(F.col("ingest_batch") == batch_number)
-    sides = blocks.agg(*(F.sum(table.name).alias(table.name) for table in SIDE_TABLES))
+    sides = blocks.agg(
+        *(F.sum(table.name).alias(table.name) for table in SIDE_TABLES), F.collect_list("repairs").alias("repairs")
+    )
     newest = newest_close(lake)
     parts, pinned, (side_counts,) = together([partial(rows_of, frame) for frame in (totals, pins, sides)])
     row_count = sum(one["row_count"] for one in parts)
@@ -120,7 +123,8 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
     quarantined = keep_rejected(judged, batch_number, ingested_at)
     writes: list[Callable[[], None]] = []
     if event_count:
-        writes.append(lambda: _write_contacts(lake, judged, batch_id))
+        telling = keep_telling(judged, ingested_at, late_before)
+        writes.append(lambda: _write_contacts(lake, telling, batch_id))
     for table in SIDE_TABLES:
         if side_counts[table.name] and (event_count or table is CONSENT_HOLDS):
             rows = side_rows(table, judged, batch_number, ingested_at, late_before)
@@ -134,7 +138,10 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
     _check_counts(lake, batch_number, row_count)
     newest_at = max((one["newest_at"] for one in parts if one["newest_at"]), default=None)
     lag = (ingested_at - newest_at).total_seconds() if newest_at else None
-    return Figures(lag, {"intake": {"events": event_count, "quarantined": row_count - event_count}})
+    counts: dict[str, Mapping[str, int]] = {"intake": {"events": event_count, "quarantined": row_count - event_count}}
+    if side_counts["repairs"]:
+        counts["repaired"] = sum(map(Counter, side_counts["repairs"]), Counter())
+    return Figures(lag, counts)
 
 
 def _batch_clock(
@@ -194,8 +201,8 @@ def _spread(frame: DataFrame, row_count: int, most: int) -> DataFrame:
     return F.broadcast(frame) if row_count <= most else frame
 
 
-def _write_contacts(lake: Lake, judged: DataFrame, batch_id: int) -> None:
-    said = contacts(keep_telling(judged))
+def _write_contacts(lake: Lake, telling: DataFrame, batch_id: int) -> None:
+    said = contacts(telling)
     if not is_empty(lake, OPERATOR_ACTIONS):
         said = without_erased(said, erased_customers(lake))
     news = keep_news(said, read_table(lake, CONTACTS_VAULT)).localCheckpoint(eager=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pyspark.sql import functions as F
@@ -45,11 +45,13 @@ class Ran:
         closes: which it settled.
         taken_in: how many rows of input are `events` now, and how many are `quarantined`.
         damaged: files that were read only as far as they can be.
+        repaired: how many rows were repaired to be read, by reason.
     """
 
     closes: tuple[datetime, ...]
     taken_in: Mapping[str, int]
     damaged: tuple[str, ...] = ()
+    repaired: Mapping[str, int] = field(default_factory=dict)
 
 
 def nothing() -> None:
@@ -91,10 +93,12 @@ def run(
     pin_key(workspace)
     taken_in: Counter[str] = Counter()
     damaged: Counter[str] = Counter()
+    repaired: Counter[str] = Counter()
 
     def count(query: str, batch_id: int, figures: Figures) -> None:
         taken_in.update(figures.counts.get("intake", {}))
         damaged.update(figures.counts.get("damaged", {}))
+        repaired.update(figures.counts.get("repaired", {}))
         workspace.report(query, batch_id, figures)
 
     ingest = start_ingest(replace(workspace, report=count), source, once=True)
@@ -138,7 +142,7 @@ def run(
         turns.end()
         for follower in followers.values():
             follower.stop()
-    return Ran(tuple(closes), taken_in, tuple(damaged))
+    return Ran(tuple(closes), taken_in, tuple(damaged), repaired)
 
 
 def due_closes(workspace: Workspace, first: datetime | None, until: datetime | None) -> list[datetime]:

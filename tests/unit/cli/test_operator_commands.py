@@ -8,7 +8,7 @@ import pytest
 
 from ceasefire.cli.main import exit_code_of
 from ceasefire.cli.operators import advice_lines, erasure_lines, pause_lines
-from ceasefire.cli.output import hold_lines
+from ceasefire.cli.output import hold_lines, repair_lines
 from ceasefire.pipelines.operators import Erased, Paused
 from ceasefire.vocabulary import OperatorAction
 from small_brand import write_brand
@@ -96,6 +96,23 @@ def test_a_pause_says_whether_it_changed_anything(action: OperatorAction, paused
 )
 def test_a_run_says_how_many_customers_are_on_hold_and_where_to_look(on_hold: int, lines: list[str]) -> None:
     assert hold_lines(on_hold, WHERE) == lines
+
+
+@pytest.mark.parametrize(
+    ("repaired", "lines"),
+    [
+        ({}, []),
+        (
+            {"email_placeholder": 1, "phone_malformed": 1200, "bad_type": 1},
+            [
+                "repaired to be read: phone_malformed 1,200, bad_type 1, email_placeholder 1; `repairs` says it of "
+                f"each event: ceasefire show events {WHERE}"
+            ],
+        ),
+    ],
+)
+def test_a_run_says_what_it_repaired_and_how_often(repaired: dict[str, int], lines: list[str]) -> None:
+    assert repair_lines(repaired, WHERE) == lines
 
 
 def test_who_lists_holds_reads_what_to_do_in_both_cases() -> None:

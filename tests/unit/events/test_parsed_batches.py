@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pytest
 
+from ceasefire.events.blocks import parse_blocks
 from ceasefire.events.contract import parse_row
 from ceasefire.events.parsing import ARROW_SCHEMA, DAMAGED_BLOCK, PARSED_SCHEMA, ROW_ID, parse_lines
 from unit.events.event_rows import CONTRACT, FIELDS_OF_TYPE, parsed, row
@@ -131,3 +132,19 @@ def test_a_row_in_any_script_comes_through() -> None:
 
 def test_spark_and_arrow_are_told_the_same_columns() -> None:
     assert PARSED_SCHEMA.fieldNames() == ARROW_SCHEMA.names
+
+
+def test_a_block_counts_the_repairs_of_its_rows_by_reason() -> None:
+    rows = [
+        row("profile_changed", attributes={"email": "n/a", "phone": "-"}),
+        row("profile_changed", attributes={"email": "none"}),
+        row("profile_changed", attributes={"email": "ada@example.com"}),
+        row("unsubscribed", channel="email", amount="n/a"),
+    ]
+    lines = [(json.dumps(each).encode(), "a", 0) for each in rows]
+
+    (block,) = parse_blocks(CONTRACT)([batch(lines)])
+    (untouched,) = parse_blocks(CONTRACT)([batch(lines[2:3])])
+
+    assert dict(block["repairs"][0].as_py()) == {"bad_type": 1, "email_placeholder": 2, "phone_placeholder": 1}
+    assert untouched["repairs"][0].as_py() is None
