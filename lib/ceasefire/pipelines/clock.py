@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from ceasefire.config.brand import BrandSettings, DecisionWindow
 from ceasefire.config.schedule import last_close_at_or_before, window_closes
 from ceasefire.config.units import instant_micros, instant_of
-from ceasefire.pipelines.due import Known, reason_to_wait
+from ceasefire.pipelines.due_closes import Known, reason_to_wait
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.storage.lake import Lake, append_once, read_table, remembered, rows_of, table_version
 from ceasefire.tables import CLOCK_TICKS, EVENTS

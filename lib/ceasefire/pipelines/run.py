@@ -15,7 +15,7 @@ from ceasefire.config.units import instant_micros, instant_of
 from ceasefire.errors import UsageError
 from ceasefire.pipelines.clock import Tick, tick_rows
 from ceasefire.pipelines.decide import start_decide
-from ceasefire.pipelines.due import refuse_ahead, refuse_no_close, whole_closes
+from ceasefire.pipelines.due_closes import refuse_ahead, refuse_no_close, whole_closes
 from ceasefire.pipelines.features import start_features
 from ceasefire.pipelines.holding import tick_for_mended
 from ceasefire.pipelines.ingest import start_ingest

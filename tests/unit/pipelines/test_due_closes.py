@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ceasefire.config.brand import BrandSettings
 from ceasefire.errors import UsageError
 from ceasefire.pipelines.clock import Tick, Ticked, planned_ticks
-from ceasefire.pipelines.due import Known, reason_to_wait, refuse_ahead, refuse_no_close, whole_closes
+from ceasefire.pipelines.due_closes import Known, reason_to_wait, refuse_ahead, refuse_no_close, whole_closes
 from unit.pipelines.shop import shop
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
