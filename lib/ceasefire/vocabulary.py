@@ -36,6 +36,15 @@ class EventType(StrEnum):
 
 EVENT_CODES: dict[EventType, int] = {event_type: position for position, event_type in enumerate(EventType)}
 
+RESPONSES = frozenset((EventType.SEND_OPENED, EventType.SEND_CLICKED))
+"""What a customer does with a message, and a scanner or a prefetcher does too."""
+
+MACHINE_RESPONSE = "machine_response"
+"""Among the repairs of a response: it is a machine's, and counts as nobody's response."""
+
+MACHINE_CODE = -1
+"""The code of a machine's response in `customer_history`; no type of event has it."""
+
 
 class RejectReason(StrEnum):
     """Why an input row is in `quarantined_events` and not in `events`."""

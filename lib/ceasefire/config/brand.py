@@ -8,7 +8,17 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from ceasefire.addresses import AddressRules, is_region
-from ceasefire.config.parsing import COUNTRY, CURRENCY, CUSTOMER_KEY, IDENTIFIER, LOCALE, Declared, NotYet, refused
+from ceasefire.config.parsing import (
+    COUNTRY,
+    CURRENCY,
+    CUSTOMER_KEY,
+    IDENTIFIER,
+    LOCALE,
+    NOT_BLANK,
+    Declared,
+    NotYet,
+    refused,
+)
 from ceasefire.config.units import ClockHour, Day, Hours, Money, Span, SpanOfTime, TimeZone, money_micros
 from ceasefire.consent import folded
 from ceasefire.vocabulary import MessageClass, Policy
@@ -123,6 +133,15 @@ class SoftBounces(Declared):
     within: SpanOfTime = Span("30d", 30, "d")
 
 
+class MachineResponses(Declared):
+    """Opens and clicks that scanners and prefetchers make, and that count as nobody's response.
+
+    `agents`: parts of the names of user agents, in any case.
+    """
+
+    agents: tuple[Annotated[str, Field(pattern=NOT_BLANK)], ...] = ()
+
+
 class Profile(Declared):
     """What of a customer's profile stays in the clear, beside the attributes that features read.
 
@@ -167,6 +186,7 @@ class BrandSettings(Declared):
     policy: PolicyChoice = PolicyChoice()
     release: Release = Release()
     soft_bounces: SoftBounces = SoftBounces()
+    machine_responses: MachineResponses | None = None
     addresses: AddressReading = AddressReading()
     profile: Profile = Profile()
     models: dict[Identifier, UpliftTraining] = Field(default_factory=dict)
@@ -205,6 +225,13 @@ class BrandSettings(Declared):
     def address_rules(self) -> AddressRules:
         """How addresses are read, as a plain value."""
         return AddressRules(self.addresses.region, self.addresses.fold_local_part)
+
+    @property
+    def machine_agents(self) -> tuple[str, ...] | None:
+        """Case-folded names of the agents whose responses are a machine's; None where nobody's are."""
+        if self.machine_responses is None:
+            return None
+        return tuple(agent.casefold() for agent in self.machine_responses.agents)
 
     def cost_micros(self, channel: str) -> int:
         """Cost of one send on a channel, in millionths of a minor unit."""

@@ -31,6 +31,7 @@ COUNTRY = r"^[A-Z]{2}$"
 LOCALE = r"^[a-z]{2}(-[A-Z]{2})?$"
 CUSTOMER_KEY = r"^(env:[A-Z][A-Z0-9_]*|public:\S{8,})$"
 CATEGORY = r"^[^\s/]+(/[^\s/]+)*$"
+NOT_BLANK = r"\S"
 _MEANT_BY = {
     IDENTIFIER: "small letters, digits and _, beginning with a letter, at most 63",
     CURRENCY: "three letters of ISO 4217, as in EUR",
@@ -38,6 +39,7 @@ _MEANT_BY = {
     LOCALE: "a language, or a language and a country, as in en or pt-PT",
     CUSTOMER_KEY: "env:NAME of an environment variable, or public: and eight characters or more",
     CATEGORY: "names parted by /, as in ski/boots",
+    NOT_BLANK: "text that is not blank",
 }
 
 Path = tuple[str | int, ...]

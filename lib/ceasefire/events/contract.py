@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
@@ -23,6 +23,7 @@ from ceasefire.consent import (
     read_wish,
     strict_statement,
 )
+from ceasefire.events.machines import is_by_machine
 from ceasefire.events.personal_values import (
     ADDRESSES,
     NOTHING_NAMED,
@@ -34,7 +35,18 @@ from ceasefire.events.personal_values import (
     shape_of,
 )
 from ceasefire.ids import address_key, customer_id, event_key, payload_hash
-from ceasefire.vocabulary import CONSENT, CONSENT_AT, EVERY, REFUSAL, AddressFault, EventType, RefusalKind, RejectReason
+from ceasefire.vocabulary import (
+    CONSENT,
+    CONSENT_AT,
+    EVERY,
+    MACHINE_RESPONSE,
+    REFUSAL,
+    RESPONSES,
+    AddressFault,
+    EventType,
+    RefusalKind,
+    RejectReason,
+)
 
 MAX_ROW_CHARS = 1 << 20
 MAX_TEXT_CHARS = 1_000
@@ -97,6 +109,7 @@ class Contract:
         terms: the names that statements on consent can use.
         addresses: how addresses are read.
         harmless: what may stay in the clear.
+        machine_agents: case-folded names of the agents whose responses are a machine's; None where nobody's are.
     """
 
     brand: str
@@ -106,6 +119,7 @@ class Contract:
     terms: ConsentTerms
     addresses: AddressRules = field(default_factory=AddressRules)
     harmless: Harmless = NOTHING_NAMED
+    machine_agents: tuple[str, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -113,7 +127,7 @@ class ParsedRow:
     """One input row, read.
 
     With reasons it is no event, and only `event_key`, `payload_hash`, `customer_id` and `raw` may be set. An opt-out
-    without `event_at` counts from its arrival on; `repairs` says why it had to be repaired.
+    without `event_at` counts from its arrival on; `repairs` says why it had to be repaired, or counts as no response.
     """
 
     reasons: set[RejectReason] = field(default_factory=set)
@@ -341,7 +355,16 @@ def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> Par
             reasons.add(RejectReason.OUT_OF_RANGE)
         if kind in _MAY_SPEAK and not reasons:
             _read_statement(kind, row, channel, parsed, shape, contract)
+        if contract.machine_agents is not None and kind in RESPONSES and not reasons:
+            _mark_machine(row, parsed, shape, contract.machine_agents)
     return parsed
+
+
+def _mark_machine(row: dict[str, Any], parsed: ParsedRow, shape: _Shape, agents: Sequence[str]) -> None:
+    """Say among the repairs of a sound response that it is a machine's, if its attributes or unknown keys tell so."""
+    facts = [*(row.get("attributes") or {}).items(), *((name, row[name]) for name in shape.unknown)]
+    if is_by_machine(facts, agents):
+        parsed.repairs = sorted({*(parsed.repairs or ()), MACHINE_RESPONSE})
 
 
 def _read_statement(

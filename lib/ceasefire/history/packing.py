@@ -8,8 +8,17 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, StringType
 
+from ceasefire.history.responses import is_machine_response
 from ceasefire.tables import PACKED_EVENT, PROFILE_ENTRY
-from ceasefire.vocabulary import CONSENT, GRANTED, REFUSAL, WITHDRAWN, EventType, RefusalKind
+from ceasefire.vocabulary import (
+    CONSENT,
+    GRANTED,
+    MACHINE_CODE,
+    REFUSAL,
+    WITHDRAWN,
+    EventType,
+    RefusalKind,
+)
 
 CATEGORY_COLUMNS = ("category_1", "category_2", "category_3")
 _PROFILE_EVENTS = (EventType.REGISTERED, EventType.PROFILE_CHANGED)
@@ -66,7 +75,8 @@ def _packed_event() -> Column:
             ("source", "source"),
         )
     ]
-    code = codes[F.col("event_type")].cast("smallint").alias("type")
+    known = F.when(is_machine_response(), F.lit(MACHINE_CODE)).otherwise(codes[F.col("event_type")])
+    code = known.cast("smallint").alias("type")
     return F.struct("event_at", code, *category_levels, *ids, "quantity_milli", "amount_minor")
 
 

@@ -21,6 +21,7 @@ from ceasefire.config.segments import RESIDUAL_SEGMENT
 from ceasefire.config.units import instant_micros
 from ceasefire.errors import UsageError
 from ceasefire.history.packing import packed_histories
+from ceasefire.history.responses import is_machine_response
 from ceasefire.pipelines.decision_pass import listed_customers, rows_on_lists
 from ceasefire.pipelines.features import features_of_batch, histories_for, history_lists
 from ceasefire.pipelines.models import feature_definitions
@@ -230,7 +231,8 @@ def _outcomes(workspace: Workspace, conf: Path, past: Sequence[PastCampaign]) ->
         }
     )
     asked = F.broadcast(spark.createDataFrame(windows))
-    events = read_table(workspace.lake, EVENTS).select(
+    counting = read_table(workspace.lake, EVENTS).where(~is_machine_response())
+    events = counting.select(
         "customer_id",
         "event_type",
         "event_at",

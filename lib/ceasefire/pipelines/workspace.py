@@ -54,6 +54,7 @@ class BrandAtWork:
             terms,
             settings.address_rules,
             harmless_in(self.brand),
+            settings.machine_agents,
         )
 
 

@@ -63,7 +63,7 @@ EVENTS = DeltaTable(
         column("_extra", TEXT_MAP, "keys that the contract does not know, as JSON text", True),
         column("statement", STATEMENT, "what it says on consent", True),
         column("refusal", StringType(), "vocabulary.RefusalKind, if it is a row of contact_refusals", True),
-        column("repairs", ArrayType(StringType()), "why it had to be repaired to be read, each once, sorted", True),
+        column("repairs", ArrayType(StringType()), "why it was repaired, or is no response, each once, sorted", True),
     ),
     keys=("event_key",),
     skip_by=("ingest_batch", "event_at"),

@@ -15,7 +15,7 @@ from ceasefire.tables.declaration import DeltaTable, column, struct
 
 PACKED_EVENT = struct(
     column("event_at", TimestampType(), "UTC instant"),
-    column("type", ShortType(), "vocabulary.EventType.code"),
+    column("type", ShortType(), "vocabulary.EventType.code, or MACHINE_CODE"),
     column("category_1", LongType(), "hash64 of the path's first level, 0 = none"),
     column("category_2", LongType(), "hash64 of the first two levels, 0 = none"),
     column("category_3", LongType(), "hash64 of the first three levels, 0 = none"),

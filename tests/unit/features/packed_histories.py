@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from ceasefire.ids import hash64
-from ceasefire.vocabulary import EventType
+from ceasefire.vocabulary import MACHINE_CODE, EventType
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -49,13 +49,15 @@ class Event:
     campaign: str | None = None
     channel: str | None = None
     source: str | None = None
+    by_machine: bool = False
 
     def packed(self) -> tuple[int | None, ...]:
         levels = self.category.split("/") if self.category else []
         paths = ["/".join(levels[:depth]) if len(levels) >= depth else None for depth in (1, 2, 3)]
         ids = [*paths, self.product, self.order, self.campaign, self.channel, self.source]
         hashes = [hash64(text) if text else 0 for text in ids]
-        return (self.at, EventType(self.type).code, *hashes, self.quantity, self.amount)
+        code = MACHINE_CODE if self.by_machine else EventType(self.type).code
+        return (self.at, code, *hashes, self.quantity, self.amount)
 
 
 @dataclass(frozen=True)

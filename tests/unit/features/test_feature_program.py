@@ -312,3 +312,25 @@ def test_derived_features_and_names_that_stand_twice_are_refused_together() -> N
     orders = feature("orders", "count", "order")
     with pytest.raises(UsageError, match=r"ratio is derived.*; feature orders stands twice"):
         compile_features([orders, ratio, orders])
+
+
+def test_a_response_that_ingest_found_to_be_a_machines_counts_in_no_feature_and_is_still_a_past() -> None:
+    features = [
+        feature("opens", "count", "send_opened"),
+        feature("responses", "count", ["send_opened", "send_clicked"], channel="email"),
+        feature("days_since_click", "days_since", "send_clicked"),
+    ]
+    events = [
+        # Ada clicks; a scanner has clicked for her since, and for Bob, who did nothing at all
+        Event("ada", "send_clicked", AS_OF - 2 * DAY, channel="email"),
+        Event("ada", "send_clicked", AS_OF - DAY, channel="email", by_machine=True),
+        Event("bob", "send_opened", AS_OF - DAY, channel="email", by_machine=True),
+    ]
+    history = pack(CUSTOMERS, events)
+
+    assert values_of(features, history) == {
+        "opens": [0, 0, 0],
+        "responses": [1, 0, 0],
+        "days_since_click": [2.0, None, None],
+    }
+    assert compile_features(features).has_events(history, AS_OF).tolist() == [True, True, False]
