@@ -39,6 +39,9 @@ EVENT_CODES: dict[EventType, int] = {event_type: position for position, event_ty
 RESPONSES = frozenset((EventType.SEND_OPENED, EventType.SEND_CLICKED))
 """What a customer does with a message, and a scanner or a prefetcher does too."""
 
+OF_A_SEND = (EventType.SEND_DELIVERED, *sorted(RESPONSES))
+"""Events that in `customer_history` hold their send where others hold their order."""
+
 MACHINE_RESPONSE = "machine_response"
 """Among the repairs of a response: it is a machine's, and counts as nobody's response."""
 

@@ -19,7 +19,7 @@ from ceasefire.config.parsing import (
     NotYet,
     refused,
 )
-from ceasefire.config.units import ClockHour, Day, Hours, Money, Span, SpanOfTime, TimeZone, money_micros
+from ceasefire.config.units import ClockHour, Day, Hours, Money, ShortSpan, Span, SpanOfTime, TimeZone, money_micros
 from ceasefire.consent import folded
 from ceasefire.vocabulary import MessageClass, Policy
 
@@ -136,9 +136,11 @@ class SoftBounces(Declared):
 class MachineResponses(Declared):
     """Opens and clicks that scanners and prefetchers make, and that count as nobody's response.
 
-    `agents`: parts of the names of user agents, in any case.
+    `within`: a response less than that after the delivery of its send is a machine's. `agents`: parts of the names of
+    user agents, in any case.
     """
 
+    within: ShortSpan | None = None
     agents: tuple[Annotated[str, Field(pattern=NOT_BLANK)], ...] = ()
 
 
@@ -232,6 +234,13 @@ class BrandSettings(Declared):
         if self.machine_responses is None:
             return None
         return tuple(agent.casefold() for agent in self.machine_responses.agents)
+
+    @property
+    def machine_micros(self) -> int | None:
+        """Microseconds after the delivery of a send in which responses to it are a machine's; None where none are."""
+        if self.machine_responses is None or self.machine_responses.within is None:
+            return None
+        return self.machine_responses.within.micros
 
     def cost_micros(self, channel: str) -> int:
         """Cost of one send on a channel, in millionths of a minor unit."""

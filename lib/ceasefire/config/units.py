@@ -31,7 +31,13 @@ _SPAN = re.compile(r"([1-9][0-9]{0,4})(m|h|d)")
 _HOURS = re.compile(r"([01][0-9]|2[0-4]):00-([01][0-9]|2[0-4]):00")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):00")
-_UNIT_MICROS = {"m": MICROS_PER_HOUR // 60, "h": MICROS_PER_HOUR, "d": MICROS_PER_DAY}
+_SHORT_SPAN = re.compile(r"([1-9][0-9]{0,3})(s|m|h)")
+_UNIT_MICROS = {
+    "s": MICROS_PER_HOUR // 3600,
+    "m": MICROS_PER_HOUR // 60,
+    "h": MICROS_PER_HOUR,
+    "d": MICROS_PER_DAY,
+}
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,13 @@ def _span(value: Any) -> Span:
     return Span(value, int(match[1]), match[2])
 
 
+def _short_span(value: Any) -> Span:
+    match = _SHORT_SPAN.fullmatch(value) if isinstance(value, str) else None
+    if not match or int(match[1]) * _UNIT_MICROS[match[2]] > MICROS_PER_HOUR:
+        raise refused("not a span of up to an hour", "a number and s, m or h, at most 1h, as in 3s")
+    return Span(match[0], int(match[1]), match[2])
+
+
 def _hours(value: Any) -> LocalHours:
     if isinstance(value, LocalHours):
         return value
@@ -162,6 +175,8 @@ _AMOUNT: dict[str, Any] = {
 }
 
 SpanOfTime = Annotated[Span, BeforeValidator(_span), _text(_SPAN)]
+ShortSpan = Annotated[Span, BeforeValidator(_short_span), _text(_SHORT_SPAN)]
+"""At most an hour, to the second."""
 Hours = Annotated[LocalHours, BeforeValidator(_hours), _text(_HOURS)]
 ClockHour = Annotated[int, BeforeValidator(_clock_hour), _text(_CLOCK_TIME)]
 Money = Annotated[Decimal, BeforeValidator(_money), WithJsonSchema(_AMOUNT)]

@@ -9,19 +9,22 @@ from functools import cached_property
 import numpy as np
 
 from ceasefire.arrow import BoolArray, IntArray
+from ceasefire.features.machines import too_soon
 from ceasefire.features.packed import PackedLists
 from ceasefire.features.selection import Selection, at_extreme, everything, largest, narrowed, smallest
-from ceasefire.vocabulary import EventType
+from ceasefire.vocabulary import RESPONSES, EventType
 
 EVENT_AT = "event_at"
 TYPE = "type"
 AMOUNT = "amount_minor"
 QUANTITY = "quantity_milli"
+ORDER = "order"
 CATEGORY_COLUMNS = ("category_1", "category_2", "category_3")
 BEFORE_AS_OF = 0
 """The step that every program begins with: all events before as_of."""
 
 _NEVER = np.iinfo(np.int64).max
+_RESPONSES = tuple(sorted(event.code for event in RESPONSES))
 _NULLABLE = (AMOUNT, QUANTITY)
 
 
@@ -30,6 +33,13 @@ class OfTypes:
     """Events of one of these types, by code."""
 
     codes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class NotTooSoon:
+    """All events but the responses less than so many microseconds after the delivery of their send."""
+
+    micros: int
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,7 @@ class AtLatest:
     """Each customer's events at the latest instant of those so far."""
 
 
-Criterion = OfTypes | Equal | Within | SinceRegistration | Carrying | AtEarliest | AtLatest
+Criterion = OfTypes | NotTooSoon | Equal | Within | SinceRegistration | Carrying | AtEarliest | AtLatest
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,8 @@ class Narrowing:
         match self.criterion:
             case OfTypes():
                 return (TYPE,)
+            case NotTooSoon():
+                return (EVENT_AT, TYPE, ORDER)
             case Equal(column=column) | Carrying(column=column):
                 return CATEGORY_COLUMNS if column == "category" else (column,)
             case _:
@@ -134,6 +146,8 @@ def _kept(narrowing: Narrowing, events: Events, steps: Sequence[Selection]) -> S
     match narrowing.criterion:
         case OfTypes(codes):
             return narrowed(selection, _is_one_of(events.lists.whole(TYPE)[at], codes))
+        case NotTooSoon(micros):
+            return narrowed(selection, ~_are_too_soon(events, at, micros))
         case Equal(column, id_hash):
             return narrowed(selection, events.lists.whole(column)[at] == id_hash)
         case Within(micros):
@@ -151,6 +165,19 @@ def _kept(narrowing: Narrowing, events: Events, steps: Sequence[Selection]) -> S
         case AtLatest():
             instants = events.instants[at]
             return at_extreme(selection, instants, largest(selection, instants))
+
+
+def _are_too_soon(events: Events, at: IntArray, micros: int) -> BoolArray:
+    """Of the events at these positions, the responses that come too soon after any delivery of the batch."""
+    types = events.lists.whole(TYPE)
+    is_response = _is_one_of(types[at], _RESPONSES)
+    deliveries = np.flatnonzero(types == EventType.SEND_DELIVERED.code)
+    places = np.concatenate((deliveries, at[is_response]))
+    is_delivery = np.arange(len(places)) < len(deliveries)
+    owners, sends = events.lists.owners[places], events.lists.whole(ORDER)[places]
+    found: BoolArray = np.zeros(len(at), dtype=np.bool_)
+    found[is_response] = too_soon(owners, sends, events.instants[places], is_delivery, micros)[len(deliveries) :]
+    return found
 
 
 def _is_one_of(types: IntArray, codes: tuple[int, ...]) -> BoolArray:

@@ -20,6 +20,7 @@ from ceasefire.features.narrowing import (
     BEFORE_AS_OF,
     CATEGORY_COLUMNS,
     EVENT_AT,
+    ORDER,
     REGISTRATIONS,
     AtEarliest,
     AtLatest,
@@ -28,6 +29,7 @@ from ceasefire.features.narrowing import (
     Equal,
     Events,
     Narrowing,
+    NotTooSoon,
     OfTypes,
     SinceRegistration,
     Within,
@@ -41,7 +43,9 @@ from ceasefire.vocabulary import (
     CONSENT,
     CONSENT_AT,
     EVERY,
+    OF_A_SEND,
     REFUSED_TOPICS,
+    RESPONSES,
     Aggregate,
     FeatureType,
     consent_entry,
@@ -166,8 +170,12 @@ class FeatureProgram:
         return settings
 
 
-def compile_features(features: Sequence[Feature]) -> FeatureProgram:
+def compile_features(features: Sequence[Feature], machine_micros: int | None = None) -> FeatureProgram:
     """The program of a catalogue of base features.
+
+    Args:
+        features: none of them derived.
+        machine_micros: less than that after the delivery of its send, a response is a machine's; None: none is.
 
     Raises:
         UsageError: a feature is derived from others, or a name stands twice; names all of them.
@@ -184,14 +192,11 @@ def compile_features(features: Sequence[Feature]) -> FeatureProgram:
     narrowings: dict[Narrowing, int] = {}
     reductions: dict[Reduction, int] = {}
     outputs = tuple(
-        _output(feature, feature.from_, narrowings, reductions) for feature in features if feature.from_ is not None
+        _output(feature, feature.from_, narrowings, reductions, machine_micros)
+        for feature in features
+        if feature.from_ is not None
     )
     return FeatureProgram(tuple(narrowings), tuple(reductions), outputs)
-
-
-def history_columns(features: Sequence[Feature]) -> tuple[str, ...]:
-    """The list columns of a history that these base features need, so that only those are read and shipped."""
-    return compile_features(features).columns
 
 
 def arrow_type(feature: Feature) -> pa.DataType:
@@ -200,14 +205,21 @@ def arrow_type(feature: Feature) -> pa.DataType:
 
 
 def _output(
-    feature: Feature, filter_: EventFilter, narrowings: dict[Narrowing, int], reductions: dict[Reduction, int]
+    feature: Feature,
+    filter_: EventFilter,
+    narrowings: dict[Narrowing, int],
+    reductions: dict[Reduction, int],
+    machine_micros: int | None,
 ) -> NumberOutput | ProfileOutput:
     if filter_.profile is not None:
         default = None if feature.default is None else str(feature.default)
         is_instant = filter_.profile.startswith(CONSENT_AT)
         return ProfileOutput(feature.name, _names_of(filter_.profile), default, is_instant)
     step = BEFORE_AS_OF
-    for criterion in (*_of_filter(filter_), *_of_window(feature, narrowings), *_of_aggregate(feature)):
+    if machine_micros is not None and RESPONSES.intersection(filter_.event):
+        # Before the type, so that it is worked out once for all features that read responses.
+        step = _interned(Narrowing(step, NotTooSoon(machine_micros)), narrowings)
+    for criterion in (*_of_filter(filter_, feature.value), *_of_window(feature, narrowings), *_of_aggregate(feature)):
         step = _interned(Narrowing(step, criterion), narrowings)
     reduction = Reduction(step, Aggregate(str(feature.aggregate)), feature.value)
     return NumberOutput(
@@ -228,9 +240,12 @@ def _interned(narrowing: Narrowing, narrowings: dict[Narrowing, int]) -> int:
     return narrowings.setdefault(narrowing, len(narrowings) + 1)
 
 
-def _of_filter(filter_: EventFilter) -> tuple[Criterion, ...]:
+def _of_filter(filter_: EventFilter, value: str | None) -> tuple[Criterion, ...]:
+    types = set(filter_.event)
+    if value == ORDER:
+        types.difference_update(OF_A_SEND)
     # The type goes first in every chain: it is the cheapest cut, the deepest one, and the most widely shared.
-    criteria: list[Criterion] = [OfTypes(tuple(sorted({event.code for event in filter_.event})))]
+    criteria: list[Criterion] = [OfTypes(tuple(sorted(event.code for event in types)))]
     if filter_.category is not None:
         criteria.append(Equal(CATEGORY_COLUMNS[filter_.category.count("/")], hash64(filter_.category)))
     for column in ("channel", "campaign", "source"):

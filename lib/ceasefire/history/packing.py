@@ -14,6 +14,7 @@ from ceasefire.vocabulary import (
     CONSENT,
     GRANTED,
     MACHINE_CODE,
+    OF_A_SEND,
     REFUSAL,
     WITHDRAWN,
     EventType,
@@ -65,14 +66,15 @@ def _packed_event() -> Column:
         .alias(f"category_{level}")
         for level in range(1, len(CATEGORY_COLUMNS) + 1)
     ]
+    order_or_send = F.when(F.col("event_type").isin(*OF_A_SEND), F.col("send_id")).otherwise(F.col("order_id"))
     ids = [
-        F.when(F.col(column).isNotNull(), F.xxhash64(column)).otherwise(F.lit(0)).alias(name)
+        F.when(column.isNotNull(), F.xxhash64(column)).otherwise(F.lit(0)).alias(name)
         for name, column in (
-            ("product", "product_id"),
-            ("order", "order_id"),
-            ("campaign", "campaign_id"),
-            ("channel", "channel"),
-            ("source", "source"),
+            ("product", F.col("product_id")),
+            ("order", order_or_send),
+            ("campaign", F.col("campaign_id")),
+            ("channel", F.col("channel")),
+            ("source", F.col("source")),
         )
     ]
     known = F.when(is_machine_response(), F.lit(MACHINE_CODE)).otherwise(codes[F.col("event_type")])

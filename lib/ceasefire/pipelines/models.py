@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ceasefire.config.bundle import Brand
-from ceasefire.config.features import Feature
 from ceasefire.errors import CheckFailedError
 from ceasefire.ids import content_hash
 from ceasefire.pipelines.workspace import Workspace
@@ -15,7 +14,7 @@ from ceasefire.scoring.chosen_uplifts import ModelInUse
 from ceasefire.scoring.uplift_model import ModelUnreadableError, UpliftModel
 from ceasefire.storage.model_gate import ModelRefusedError, admitted_parameters
 from ceasefire.storage.registry import Registry, RegistryUnavailableError, champion, registry_of
-from ceasefire.vocabulary import FeatureType
+from ceasefire.vocabulary import RESPONSES, FeatureType
 
 _PREFIX = "ceasefire"
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
@@ -37,24 +36,27 @@ def registry_for(workspace: Workspace) -> Registry:
     return registry_of(workspace.lake.root, workspace.tracking)
 
 
-def feature_definitions(features: Sequence[Feature]) -> dict[str, str]:
+def feature_definitions(brand: Brand) -> dict[str, str]:
     """A hash of how each declared number is defined, those that a derived one reads included; texts are left out.
 
-    Words for people, unit and description, are no part of it.
+    Words for people, unit and description, are no part of it; which responses are a machine's is, where any are read.
     """
-    by_name = {one.name: one for one in features}
+    by_name = {one.name: one for one in brand.features}
+    machine_micros = brand.settings.machine_micros
     definitions: dict[str, str] = {}
 
     def definition(name: str, above: frozenset[str]) -> str:
         one = by_name[name]
         if name not in definitions:
             said = one.model_dump_json(exclude={"unit", "description"})
+            if machine_micros is not None and one.from_ is not None and RESPONSES.intersection(one.from_.event):
+                said += f"|{machine_micros}"
             # A derived feature that reads itself is refused elsewhere; here it must not go round for ever.
             read = sorted({*_WORD.findall(one.derived or "")} & by_name.keys() - above - {name})
             definitions[name] = content_hash("|".join([said, *(definition(each, above | {name}) for each in read)]))
         return definitions[name]
 
-    return {one.name: definition(one.name, frozenset()) for one in features if one.type is not FeatureType.TEXT}
+    return {one.name: definition(one.name, frozenset()) for one in brand.features if one.type is not FeatureType.TEXT}
 
 
 def models_in_use(
@@ -91,7 +93,7 @@ def _resolved(workspace: Workspace, brand: Brand, name: str) -> ModelInUse:
         return ModelInUse(name, number, refusal=error.code, detail=str(error))
     except ModelUnreadableError as error:
         return ModelInUse(name, number, refusal=UNREADABLE, detail=str(error))
-    now = feature_definitions(brand.features)
+    now = feature_definitions(brand)
     changed = [one.name for one in model.inputs if now.get(one.name) != one.definition]
     if changed:
         detail = f"features defined otherwise than when it was trained, or gone: {', '.join(changed)}"

@@ -11,7 +11,7 @@ from ceasefire.config.bundle import FEATURES_FILE, Brand, Draft
 from ceasefire.config.features import Feature
 from ceasefire.errors import ConfigurationError, Problem
 from ceasefire.features.builtin import catalogue, catalogue_problems
-from ceasefire.features.program import FeatureProgram, arrow_type, compile_features, history_columns
+from ceasefire.features.program import FeatureProgram, arrow_type, compile_features
 from ceasefire.segments.expressions import ExpressionProgram, compile_expressions
 from ceasefire.segments.program import RuleProgram, compile_rules
 from ceasefire.segments.rule_problem import DECLARED_TWICE, UNKNOWN_FEATURE, RuleProblem
@@ -62,8 +62,8 @@ def compile_brand(brand: Brand) -> Programs:
             *(pa.field(name, pa.float64()) for name, _ in derived),
         ]
     )
-    read = history_columns(base_features)
-    return Programs(compile_features(base_features), expressions, rules, types, schema, read)
+    base = compile_features(base_features, brand.settings.machine_micros)
+    return Programs(base, expressions, rules, types, schema, base.columns)
 
 
 def rule_problems(draft: Draft) -> list[Problem]:

@@ -79,7 +79,7 @@ def train(
     rows = write_training_rows(workspace, conf, model, past)
     version = table_version(lake, TRAINING_ROWS)
     progress(f"model {model}: learning")
-    definitions = feature_definitions(workspace.brand.features)
+    definitions = feature_definitions(workspace.brand)
     group_names = sorted(set(rows["group_id"].to_pylist()))
     fitted = fit_uplift(
         learning_rows(rows, group_names, len(definitions)),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,10 +19,10 @@ from ceasefire.campaigns.treatments import audience_mask
 from ceasefire.config.bundle import read_products
 from ceasefire.config.campaigns import Campaign
 from ceasefire.config.segments import RESIDUAL_SEGMENT
-from ceasefire.config.units import instant_micros
+from ceasefire.config.units import instant_micros, instant_of
 from ceasefire.errors import UsageError
 from ceasefire.history.packing import packed_histories
-from ceasefire.history.responses import is_machine_response
+from ceasefire.history.responses import is_machine_response, is_too_soon
 from ceasefire.pipelines.decision_pass import listed_customers, rows_on_lists
 from ceasefire.pipelines.features import features_of_batch, histories_for, history_lists
 from ceasefire.pipelines.models import feature_definitions
@@ -30,6 +31,7 @@ from ceasefire.pipelines.workspace import BrandAtWork, Workspace
 from ceasefire.segments.program import with_residual
 from ceasefire.storage.lake import Lake, overwrite, read_table, rows_of
 from ceasefire.tables import EVENTS, INGEST_BATCHES, TRAINING_ROWS, WINDOW_CLOSES
+from ceasefire.vocabulary import RESPONSES, EventType
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ def known_when_they_began(
     at_work: BrandAtWork, model: str, past: Sequence[PastCampaign]
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """The function for `mapInArrow`: histories with on_lists in; for each campaign its population, without outcomes."""
-    inputs = tuple(feature_definitions(at_work.brand.features))
+    inputs = tuple(feature_definitions(at_work.brand))
 
     def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
@@ -205,20 +207,59 @@ def persons_of_campaigns(lake: Lake, past: Sequence[PastCampaign]) -> DataFrame 
     return found
 
 
+def asked_events(past: Sequence[PastCampaign], machine_micros: int | None) -> pa.Table:
+    """Which events are looked at for a campaign: its outcomes, and deliveries by which a response can be a machine's.
+
+    Args:
+        past: the campaigns.
+        machine_micros: less than that after the delivery of its send, a response is a machine's; None: none is.
+
+    Returns:
+        campaign_id, event_type, begins_at, ends_at (not itself included), of_products (only those about the campaign's
+        products), of_campaign (only those that name it) and is_outcome.
+    """
+    asked: list[dict[str, Any]] = []
+    for one in past:
+        outcome = one.campaign.outcome
+        of_outcome = {
+            "campaign_id": one.campaign.id,
+            "event_type": outcome.event.value,
+            "begins_at": one.as_of,
+            "ends_at": one.until,
+            "of_products": outcome.products is not None,
+            # An outcome that somebody else attributed counts for the campaign that it names alone.
+            "of_campaign": outcome.event is EventType.CONVERTED,
+            "is_outcome": True,
+        }
+        asked.append(of_outcome)
+        if machine_micros is not None and outcome.event in RESPONSES:
+            of_delivery = {
+                "event_type": EventType.SEND_DELIVERED.value,
+                "begins_at": instant_of(instant_micros(one.as_of) - machine_micros),
+                "of_products": False,
+                "is_outcome": False,
+            }
+            asked.append(of_outcome | of_delivery)
+    return pa.Table.from_pylist(asked, _ASKED)
+
+
+_ASKED = pa.schema(
+    [
+        pa.field("campaign_id", pa.string()),
+        pa.field("event_type", pa.string()),
+        pa.field("begins_at", pa.timestamp("us", tz="UTC")),
+        pa.field("ends_at", pa.timestamp("us", tz="UTC")),
+        pa.field("of_products", pa.bool_()),
+        pa.field("of_campaign", pa.bool_()),
+        pa.field("is_outcome", pa.bool_()),
+    ]
+)
+
+
 def _outcomes(workspace: Workspace, conf: Path, past: Sequence[PastCampaign]) -> DataFrame:
     """Customers and campaigns whose outcome happened: campaign_id, customer_id, outcome_count, outcome_minor."""
     spark, bundle = workspace.lake.spark, workspace.brand.bundle
-    windows = pa.table(
-        {
-            "campaign_id": [one.campaign.id for one in past],
-            "event_type": [one.campaign.outcome.event.value for one in past],
-            "begins_at": pa.array([one.as_of for one in past], pa.timestamp("us", tz="UTC")),
-            "ends_at": pa.array([one.until for one in past], pa.timestamp("us", tz="UTC")),
-            "of_products": [one.campaign.outcome.products is not None for one in past],
-            # An outcome that somebody else attributed counts for the campaign that it names alone.
-            "of_campaign": [one.campaign.outcome.event.value == "converted" for one in past],
-        }
-    )
+    machine_micros = workspace.brand.settings.machine_micros
     products: list[tuple[str, str]] = []
     for one in past:
         if one.campaign.outcome.products is not None:
@@ -230,12 +271,13 @@ def _outcomes(workspace: Workspace, conf: Path, past: Sequence[PastCampaign]) ->
             "product_id": pa.array([product for _, product in products], pa.string()),
         }
     )
-    asked = F.broadcast(spark.createDataFrame(windows))
+    asked = F.broadcast(spark.createDataFrame(asked_events(past, machine_micros)))
     counting = read_table(workspace.lake, EVENTS).where(~is_machine_response())
     events = counting.select(
         "customer_id",
         "event_type",
         "event_at",
+        "send_id",
         "product_id",
         "amount_minor",
         F.col("campaign_id").alias("said_campaign"),
@@ -255,6 +297,9 @@ def _outcomes(workspace: Workspace, conf: Path, past: Sequence[PastCampaign]) ->
         outcomes = outcomes.join(persons, on=["campaign_id", "customer_id"], how="left").withColumn(
             "customer_id", F.coalesce("person_id", "customer_id")
         )
+    if machine_micros is not None:
+        judged = outcomes.withColumn("is_too_soon", is_too_soon(machine_micros, "campaign_id", "customer_id"))
+        outcomes = judged.where(F.col("is_outcome") & ~F.col("is_too_soon"))
     return outcomes.groupBy("campaign_id", "customer_id").agg(
         F.count("*").alias("outcome_count"), F.sum("amount_minor").alias("outcome_minor")
     )

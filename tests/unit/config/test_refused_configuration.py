@@ -62,6 +62,12 @@ REFUSALS: list[tuple[str, str, str, str]] = [
     (BRAND, "", "machine_responses: {agents: barracuda}", "brand.yaml:9: machine_responses.agents: not allowed here"),
     (BRAND, "", "machine_responses: {agents: [7]}",
      "brand.yaml:9: machine_responses.agents: not allowed here, got 7, allowed: text"),
+    (BRAND, "", "machine_responses: {within: 0s}",
+     "brand.yaml:9: machine_responses.within: not a span of up to an hour, got '0s', allowed: a number and s, m or h, "
+     "at most 1h, as in 3s"),
+    *((BRAND, "", f"machine_responses: {{within: {span}}}",
+       "brand.yaml:9: machine_responses.within: not a span of up to an hour, got")
+      for span in ("3601s", "61m", "2h", "1d", "3", "-3s", "1.5s", "3 s", "03s", "soon")),
     (BRAND, "", "machine_responses: {robots: [barracuda]}", "brand.yaml:9: machine_responses.robots: unknown key"),
     (BRAND, "", "policy: {default: random}", "brand.yaml:9: policy.default: not allowed here, got 'random'"),
     (BRAND, "", "1: 2", "brand.yaml:9: this file: not allowed here, got 1"),

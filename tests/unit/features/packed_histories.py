@@ -49,12 +49,14 @@ class Event:
     campaign: str | None = None
     channel: str | None = None
     source: str | None = None
+    send: str | None = None
     by_machine: bool = False
 
     def packed(self) -> tuple[int | None, ...]:
         levels = self.category.split("/") if self.category else []
         paths = ["/".join(levels[:depth]) if len(levels) >= depth else None for depth in (1, 2, 3)]
-        ids = [*paths, self.product, self.order, self.campaign, self.channel, self.source]
+        order = self.send if self.type in ("send_delivered", "send_opened", "send_clicked") else self.order
+        ids = [*paths, self.product, order, self.campaign, self.channel, self.source]
         hashes = [hash64(text) if text else 0 for text in ids]
         code = MACHINE_CODE if self.by_machine else EventType(self.type).code
         return (self.at, code, *hashes, self.quantity, self.amount)

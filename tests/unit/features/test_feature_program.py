@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ceasefire.config.features import Feature
 from ceasefire.errors import CheckFailedError, UsageError
-from ceasefire.features.program import arrow_type, compile_features, history_columns
+from ceasefire.features.program import arrow_type, compile_features
 from ceasefire.ids import hash64
 from unit.features.catalogues import FILTERS, every_feature, feature, profile_feature
 from unit.features.packed_histories import AS_OF, DAY, HOUR, Event, Setting, pack
@@ -269,11 +269,11 @@ def test_only_the_columns_that_features_need_are_asked_for_and_read() -> None:
     count = feature("orders", "count", "order", category="ski/boots")
     spend = feature("spend", "sum", "order", "net_amount", "7d")
     tongue = profile_feature("tongue", "locale")
-    assert history_columns([]) == ("event_at",)
-    assert history_columns([tongue]) == ("event_at", "profile_at", "profile_name", "profile_value")
-    assert history_columns([count]) == ("category_2", "event_at", "type")
-    assert history_columns([count, spend]) == ("amount_minor", "category_2", "event_at", "type")
-    assert history_columns([feature("last", "last", "order", "category")]) == (
+    assert compile_features([]).columns == ("event_at",)
+    assert compile_features([tongue]).columns == ("event_at", "profile_at", "profile_name", "profile_value")
+    assert compile_features([count]).columns == ("category_2", "event_at", "type")
+    assert compile_features([count, spend]).columns == ("amount_minor", "category_2", "event_at", "type")
+    assert compile_features([feature("last", "last", "order", "category")]).columns == (
         "category_1",
         "category_2",
         "category_3",
@@ -284,7 +284,7 @@ def test_only_the_columns_that_features_need_are_asked_for_and_read() -> None:
     # and a batch of just those is enough, for each feature on its own
     history = pack(CUSTOMERS, [Event("ada", "order", AS_OF - 1, amount=3, category="ski/boots")])
     for one in EVERYTHING:
-        narrow = history.select(["customer_id", *history_columns([one])])
+        narrow = history.select(["customer_id", *compile_features([one]).columns])
         program = compile_features([one])
         assert program.values(narrow, AS_OF) == program.values(history, AS_OF)
 

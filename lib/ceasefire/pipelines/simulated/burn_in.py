@@ -55,7 +55,7 @@ class BurnIn:
     def __post_init__(self) -> None:
         self._lots: list[_Lot] = []
         self._ordered: list[BoolArray] = []
-        self._inputs = feature_definitions(self.at_work.brand.features)
+        self._inputs = feature_definitions(self.at_work.brand)
 
     def play(self, first: int, days: int) -> None:
         """So many days from the first on."""
