@@ -8,9 +8,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from ceasefire.history.packing import packed_histories, with_tail
+from ceasefire.history.responses import is_too_soon
 from ceasefire.ids import hash64
 from ceasefire.tables import EVENTS
-from ceasefire.vocabulary import EventType
+from ceasefire.vocabulary import MACHINE_CODE, EventType
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CHANNELS = {"email": "email", "sms": "phone"}
@@ -118,3 +119,57 @@ def test_a_snapshot_and_its_tail_say_the_same_as_the_whole_log_wherever_it_is_cu
         tail = packed_histories(rows_of_log(spark, log[cut:]).repartition(3), CHANNELS)
 
         assert histories(with_tail(snapshot, tail)) == whole
+
+
+def test_a_machines_response_keeps_its_place_in_a_history_and_loses_its_type(spark: SparkSession) -> None:
+    log = [
+        event("anna", "send_delivered", 0, send_id="s1", order_id="o1"),
+        event("anna", "send_opened", 1, send_id="s1", repairs=["machine_response"]),
+        event("anna", "send_clicked", 2, send_id="s1", repairs=["other"]),
+        event("anna", "order", 3, send_id="s1", order_id="o1"),
+    ]
+
+    (events, _) = histories(packed_histories(rows_of_log(spark, log), CHANNELS))["anna"]
+
+    codes = {name: EventType(name).code for name in ("send_delivered", "send_clicked", "order")}
+    assert [(one["type"], one["order"]) for one in events] == [
+        (codes["send_delivered"], hash64("s1")),
+        (MACHINE_CODE, hash64("s1")),
+        (codes["send_clicked"], hash64("s1")),
+        (codes["order"], hash64("o1")),
+    ]
+
+
+def test_a_response_soon_after_any_delivery_of_its_send_is_told_as_a_loop_over_all_pairs_tells_it(
+    spark: SparkSession,
+) -> None:
+    # a window over ranges is Spark's to get right: equal instants, several deliveries, no send
+    kinds = ("send_delivered", "send_opened", "send_clicked", "order")
+    log = [
+        event(
+            f"c{hash64(f'who {number}') % 3}",
+            kinds[hash64(f"what {number}") % 4],
+            hash64(f"when {number}") % 40,
+            send_id=(None, "s1", "s2")[hash64(f"send {number}") % 3],
+            event_key=str(number),
+        )
+        for number in range(300)
+    ]
+    within = timedelta(minutes=3)
+
+    def is_soon(row: dict[str, Any]) -> bool:
+        deliveries = [
+            one["event_at"]
+            for one in log
+            if one["event_type"] == "send_delivered"
+            and one["send_id"] is not None
+            and (one["customer_id"], one["send_id"]) == (row["customer_id"], row["send_id"])
+        ]
+        is_response = row["event_type"] in ("send_opened", "send_clicked")
+        return is_response and any(at <= row["event_at"] < at + within for at in deliveries)
+
+    frame = rows_of_log(spark, log).withColumn("soon", is_too_soon(180_000_000, "customer_id"))
+
+    found = {row["event_key"] for row in frame.where("soon").select("event_key").toArrow().to_pylist()}
+    assert found == {row["event_key"] for row in log if is_soon(row)}
+    assert len(found) > 10

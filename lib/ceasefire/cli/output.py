@@ -95,7 +95,7 @@ def hold_lines(on_hold: int, where: str) -> list[str]:
 
 
 def repair_lines(repaired: Mapping[str, int], where: str) -> list[str]:
-    """A line that says how often a row was repaired to be read and why, the most frequent reason first; none without.
+    """A line that says how many rows were taken in otherwise than they came, by reason, the most first; none without.
 
     Args:
         repaired: how many rows, by reason.
@@ -104,7 +104,7 @@ def repair_lines(repaired: Mapping[str, int], where: str) -> list[str]:
     if not repaired:
         return []
     counts = ", ".join(f"{reason} {repaired[reason]:,}" for reason in sorted(repaired, key=lambda r: (-repaired[r], r)))
-    return [f"repaired to be read: {counts}; `repairs` says it of each event: ceasefire show events {where}"]
+    return [f"taken in otherwise than they came: {counts}; `repairs` says it of each: ceasefire show events {where}"]
 
 
 def broken_lines(identities: Sequence[dict[str, Any]], where: str) -> list[str]:

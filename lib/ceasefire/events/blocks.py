@@ -40,7 +40,7 @@ BLOCK_SCHEMA = StructType(
     ]
 )
 """`rows`: an Arrow message of `parsing.ARROW_SCHEMA`; `rejected`: its well-formed rows that are no events, or null; and
-how many rows may go to each of the SIDE_TABLES; `repairs`: how many rows had to be repaired, by reason, or null."""
+how many rows may go to each of the SIDE_TABLES; `repairs`: how many rows have repairs, by reason, or null."""
 
 Rejected = Mapping[int, list[str]]
 """Of the well-formed rows of a block those that are no events all the same: reasons by row number."""
@@ -68,7 +68,7 @@ def parse_blocks(contract: Contract) -> BatchFunction:
 
 
 def counted_repairs(rows: pa.RecordBatch) -> list[tuple[str, int]]:
-    """How many of these rows were repaired to be read, by reason."""
+    """How many of these rows have repairs, by reason."""
     counts = pc.value_counts(rows["repairs"].flatten())
     return [(count["values"], count["counts"]) for count in counts.to_pylist()]
 

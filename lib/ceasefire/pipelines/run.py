@@ -46,7 +46,7 @@ class Ran:
         closes: which it settled.
         taken_in: how many rows of input are `events` now, and how many are `quarantined`.
         damaged: files that were read only as far as they can be.
-        repaired: how many rows were repaired to be read, by reason.
+        repaired: how many rows were taken in otherwise than they came, by reason.
     """
 
     closes: tuple[datetime, ...]

@@ -105,8 +105,8 @@ def test_a_run_says_how_many_customers_are_on_hold_and_where_to_look(on_hold: in
         (
             {"email_placeholder": 1, "phone_malformed": 1200, "bad_type": 1},
             [
-                "repaired to be read: phone_malformed 1,200, bad_type 1, email_placeholder 1; `repairs` says it of "
-                f"each event: ceasefire show events {WHERE}"
+                "taken in otherwise than they came: phone_malformed 1,200, bad_type 1, email_placeholder 1; `repairs` "
+                f"says it of each: ceasefire show events {WHERE}"
             ],
         ),
     ],
