@@ -17,6 +17,7 @@ from ceasefire.errors import CheckFailedError
 from ceasefire.pipelines.ingest import ingest_batch, start_ingest
 from ceasefire.pipelines.workspace import Workspace, load_brand
 from ceasefire.runtime.clock import FixedClock
+from ceasefire.runtime.figures import Figures
 from ceasefire.storage.lake import Lake, append_once, create_tables, read_table, rows_of
 from ceasefire.tables import CONTACTS_VAULT, EVENTS, INGEST_BATCHES, QUARANTINED_EVENTS, QUERY_EPOCHS, WINDOW_CLOSES
 from spark.parsed_rows import LINE
@@ -38,9 +39,9 @@ def browse(event_id: str, at: datetime = WALL, customer: str = "customer-1", **c
     return json.dumps(common | {"event_at": at.isoformat(), "category": "ski"} | changes)
 
 
-def ingest(workspace: Workspace, lines: Sequence[str], batch_id: int, file: str = "a.jsonl") -> None:
+def ingest(workspace: Workspace, lines: Sequence[str], batch_id: int, file: str = "a.jsonl") -> Figures | None:
     table = pa.table([list(lines), [file] * len(lines), [0] * len(lines)], schema=LINE)
-    ingest_batch(workspace, workspace.lake.spark.createDataFrame(table), batch_id)
+    return ingest_batch(workspace, workspace.lake.spark.createDataFrame(table), batch_id)
 
 
 def rejections(workspace: Workspace) -> Counter[str]:
@@ -145,9 +146,14 @@ def test_a_batch_of_events_alone_that_is_repeated_does_not_take_itself_for_known
     spark: SparkSession, tmp_path: Path
 ) -> None:
     workspace = workspace_in(tmp_path, spark)
-    lines = [browse("e1"), browse("e2")]
-    ingest(workspace, lines, 0)
+    placeholders: list[dict[str, str]] = [{"email": "n/a"}, {"email": "none", "phone": "-"}]
+    lines = [browse(f"e{number}", attributes=attributes) for number, attributes in enumerate(placeholders)]
+    figures = ingest(workspace, lines, 0)
     once = contents(workspace)
+
+    # then what was no address is counted by its reason
+    assert figures is not None
+    assert figures.counts["repaired"] == {"email_placeholder": 2, "phone_placeholder": 1}
 
     # when what was written before the query could note that it was done comes again
     ingest(workspace, lines, 0)

@@ -140,7 +140,7 @@ def ingest_batch(workspace: Workspace, lines: DataFrame, batch_id: int) -> Figur
     lag = (ingested_at - newest_at).total_seconds() if newest_at else None
     counts: dict[str, Mapping[str, int]] = {"intake": {"events": event_count, "quarantined": row_count - event_count}}
     if side_counts["repairs"]:
-        counts["repaired"] = sum(map(Counter, side_counts["repairs"]), Counter())
+        counts["repaired"] = sum((Counter(dict(of_block)) for of_block in side_counts["repairs"]), Counter())
     return Figures(lag, counts)
 
 
