@@ -124,8 +124,8 @@ def test_a_snapshot_and_its_tail_say_the_same_as_the_whole_log_wherever_it_is_cu
 def test_a_machines_response_keeps_its_place_in_a_history_and_loses_its_type(spark: SparkSession) -> None:
     log = [
         event("anna", "send_delivered", 0, send_id="s1", order_id="o1"),
-        event("anna", "send_opened", 1, send_id="s1", repairs=["machine_response"]),
-        event("anna", "send_clicked", 2, send_id="s1", repairs=["other"]),
+        event("anna", "send_opened", 1, send_id="s1", repairs=("machine_response",)),
+        event("anna", "send_clicked", 2, send_id="s1", repairs=("other",)),
         event("anna", "order", 3, send_id="s1", order_id="o1"),
     ]
 
