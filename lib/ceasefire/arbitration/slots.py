@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from ceasefire.arrow import IntArray
-from ceasefire.config.schedule import day_number, known_zones, local_time, next_slot
+from ceasefire.config.schedule import day_number, local_time, next_slot
 from ceasefire.config.units import LocalHours
+from ceasefire.time_zones import known_zones
 
 
 def slots_of(ready_at: int, zones: pa.Array | Sequence[str | None], fallback: str, hours: LocalHours) -> IntArray:

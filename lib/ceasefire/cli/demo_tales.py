@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from ceasefire.cli.output import program, results, say_table
 from ceasefire.config.schedule import local_text
 from ceasefire.config.units import MICROS_PER_MINOR
 from ceasefire.pipelines.demo_report import DemoReport
 from ceasefire.reports.explanation import WORDS
+from ceasefire.time_zones import zone_named
 from ceasefire.vocabulary import Outcome, Policy
 
 MINOR_PER_UNIT = 100
@@ -62,7 +62,7 @@ def tell_story(report: DemoReport, zone: str) -> None:
     say, local = results().print, local_text(zone)
     say(f"\nThe days of customer {report.customer}:")
     for decision in report.story:
-        day = decision["window_end"].astimezone(ZoneInfo(zone)).strftime("%a %m-%d")
+        day = decision["window_end"].astimezone(zone_named(zone)).strftime("%a %m-%d")
         candidates = [one for one in decision["candidates"] if one["reason_code"] != "outside_dates"]
         wanting = len({one["campaign_id"] for one in candidates})
         if decision["outcome"] == Outcome.SEND.value:
@@ -103,7 +103,7 @@ def _window_row(window: dict[str, Any], in_crossfire: int, zone: str) -> tuple[A
     greedy, priority = (window["value_by_policy_micros"][policy.value] for policy in (Policy.GREEDY, Policy.PRIORITY))
     gain = f"{(greedy / priority - 1):+.1%}" if priority else "-"
     return (
-        window["window_end"].astimezone(ZoneInfo(zone)).strftime("%a %m-%d"),
+        window["window_end"].astimezone(zone_named(zone)).strftime("%a %m-%d"),
         in_crossfire,
         window["queued"],
         window["withheld"],

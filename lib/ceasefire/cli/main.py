@@ -90,8 +90,9 @@ def doctor(
         say_json([{"name": f.name, "ok": f.ok, "found": f.found, "advice": f.advice} for f in findings])
     else:
         for one in findings:
-            advice = "" if one.ok or not one.advice else f"\n       {one.advice}"
-            results().print(f"{'ok  ' if one.ok else 'LACK'}   {one.name}: {one.found}{advice}", markup=False)
+            advice = f"\n       {one.advice}" if one.advice else ""
+            mark = "LACK" if not one.ok else "warn" if one.advice else "ok  "
+            results().print(f"{mark}   {one.name}: {one.found}{advice}", markup=False)
     if not all(one.ok for one in findings):
         raise EnvironmentMissingError("something is missing; the lines marked LACK say what to do")
 

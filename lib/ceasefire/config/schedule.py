@@ -5,10 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
-from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
 
 from ceasefire.config.units import LocalHours, instant_micros, instant_of
+from ceasefire.time_zones import zone_named
 
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _MICROS_PER_SECOND = 1_000_000
@@ -22,7 +21,7 @@ def day_number(day: date) -> int:
 
 def local_time(instant: int, zone: str) -> datetime:
     """What a zone's clock shows at an instant, given in microseconds UTC."""
-    return instant_of(instant).astimezone(ZoneInfo(zone))
+    return instant_of(instant).astimezone(zone_named(zone))
 
 
 def clock_hour_at(day: date, hour: int, zone: str) -> int | None:
@@ -31,7 +30,7 @@ def clock_hour_at(day: date, hour: int, zone: str) -> int | None:
     None where it never does, since the clock was put forward over that hour or over the whole day.
     """
     wall = datetime.combine(day, time(hour))
-    at = instant_micros(wall.replace(tzinfo=ZoneInfo(zone)))
+    at = instant_micros(wall.replace(tzinfo=zone_named(zone)))
     return at if local_time(at, zone).replace(tzinfo=None) == wall else None
 
 
@@ -54,13 +53,6 @@ def first_allowed(instant: int, zone: str, hours: LocalHours) -> int:
     if hours.first <= local_time(instant, zone).hour < hours.end:
         return instant
     return next_slot(instant, zone, hours)
-
-
-@cache
-def known_zones() -> frozenset[str]:
-    """The zones that a customer can live in."""
-    # `localtime` is whatever the machine is set to, so it would not say the same on each.
-    return frozenset(available_timezones()) - {"localtime"}
 
 
 def window_closes(after: int | None, until: int, hour: int, zone: str) -> list[int]:
@@ -107,7 +99,7 @@ def _close_of(day: date, hour: int, zone: str) -> int | None:
 def _end_of_gap(wall: datetime, zone: str) -> int:
     """The first instant after the gap that a wall time of a zone lies in, microseconds UTC."""
     # Of a time in a gap, fold 0 reads the offset from before the change and so lands past it, fold 1 the reverse.
-    inside = wall.replace(tzinfo=ZoneInfo(zone))
+    inside = wall.replace(tzinfo=zone_named(zone))
     before = instant_micros(inside.replace(fold=1)) // _MICROS_PER_SECOND
     past = instant_micros(inside.replace(fold=0)) // _MICROS_PER_SECOND
 
@@ -122,4 +114,4 @@ def _end_of_gap(wall: datetime, zone: str) -> int:
 
 def local_text(zone: str) -> Callable[[datetime], str]:
     """A function from an instant to what the clock of a zone shows."""
-    return lambda instant: instant.astimezone(ZoneInfo(zone)).strftime("%a %Y-%m-%d %H:%M %Z")
+    return lambda instant: instant.astimezone(zone_named(zone)).strftime("%a %Y-%m-%d %H:%M %Z")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BeforeValidator, WithJsonSchema
 
 from ceasefire.config.parsing import refused
+from ceasefire.time_zones import known_zones
 
 MICROS_PER_HOUR = 3_600_000_000
 MICROS_PER_DAY = 24 * MICROS_PER_HOUR
@@ -161,9 +161,9 @@ def _day(value: Any) -> date:
 
 
 def _time_zone(value: Any) -> str:
-    if not isinstance(value, str) or value not in available_timezones():
+    if not isinstance(value, str) or value not in known_zones():
         raise refused("unknown time zone", "an IANA name, as in Europe/Berlin")
-    return ZoneInfo(value).key
+    return value
 
 
 def _text(pattern: re.Pattern[str]) -> WithJsonSchema:

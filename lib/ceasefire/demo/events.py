@@ -11,15 +11,15 @@ from datetime import UTC, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from ceasefire.demo.invented_contacts import invented_contact
 from ceasefire.demo.source import Line, Source
+from ceasefire.time_zones import zone_named
 from ceasefire.vocabulary import EventType, MessageClass
 
 BRAND = "completejourney"
 CURRENCY = "USD"
-HOUSEHOLD_ZONE = ZoneInfo("America/New_York")
+HOUSEHOLD_ZONE = zone_named("America/New_York")
 """The stamps are UTC, and the quietest hours of the stamps are the small hours of this zone."""
 
 _REDEEMED_AT = time(12)  # redemptions have a date only

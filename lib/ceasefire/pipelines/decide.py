@@ -62,6 +62,7 @@ from ceasefire.tables import (
     WINDOW_FEATURES,
     WITHHELD_SENDS,
 )
+from ceasefire.time_zones import PACKAGE_VERSION
 from ceasefire.vocabulary import Policy
 
 SLACK = timedelta(days=3)
@@ -144,6 +145,7 @@ def decide_window(workspace: Workspace, close: dict[str, Any]) -> tuple[dict[str
         "bundle_hash": pins.at_work.brand.bundle.hash,
         "bundle": pins.at_work.brand.bundle.text,
         "code_version": version("ceasefire"),
+        "tzdata_version": PACKAGE_VERSION,
         "models": [{name: getattr(one, name) for name in MODEL_PIN.names} for one in pins.models],
         "is_examined": pins.is_examined,
         "policy": policy.value,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from ceasefire.pipelines.summary import summaries
 from ceasefire.pipelines.workspace import Workspace
 from ceasefire.storage.lake import read_table, rows_of
 from ceasefire.tables import CONTACTS_VAULT, DECISIONS, SEND_QUEUE, WITHHELD_SENDS
+from ceasefire.time_zones import zone_named
 from ceasefire.vocabulary import WINDOW_LANE, MessageClass
 
 
@@ -50,12 +52,10 @@ def demo_report(workspace: Workspace, closes: Sequence[datetime]) -> DemoReport:
     sends = decisions.where(F.col("outcome") == "send").select(F.col("treatment.send_id").alias("send_id"))
     queue = read_table(lake, SEND_QUEUE).join(sends, on="send_id", how="left_semi")
     stopped = read_table(lake, WITHHELD_SENDS).join(sends, on="send_id", how="left_semi")
-    local_date = F.to_date(F.from_utc_timestamp("not_before_at", workspace.brand.settings.time_zone))
-    (busiest,) = rows_of(
-        queue.where(F.col("class") == MessageClass.MARKETING.value)
-        .groupBy("customer_id", local_date.alias("day"))
-        .count()
-        .agg(F.coalesce(F.max("count"), F.lit(0)).alias("most"))
+    zone = zone_named(workspace.brand.settings.time_zone)
+    marketing = queue.where(F.col("class") == MessageClass.MARKETING.value).select("customer_id", "not_before_at")
+    sends_a_day = Counter(
+        (row["customer_id"], row["not_before_at"].astimezone(zone).date()) for row in rows_of(marketing)
     )
     losses: dict[str, int] = {}
     for window in windows:
@@ -64,7 +64,7 @@ def demo_report(workspace: Workspace, closes: Sequence[datetime]) -> DemoReport:
     customer, story = _story(workspace, decisions.where(F.col("lane") == WINDOW_LANE))
     return DemoReport(
         windows=windows,
-        most_messages_a_day=busiest["most"],
+        most_messages_a_day=max(sends_a_day.values(), default=0),
         sent=frozenset(queue.select("send_id").toArrow()["send_id"].to_pylist()),
         queue_sizes=_counts(queue, "channel"),
         losses=dict(sorted(losses.items(), key=lambda one: -one[1])),

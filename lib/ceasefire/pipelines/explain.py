@@ -67,6 +67,7 @@ def explain(workspace: Workspace, natural_id: str, at: datetime | None) -> Expla
             "models": "; ".join(_model_text(one) for one in run["models"]) or "none, prior uplifts of the campaigns",
             "configuration": run["bundle_hash"],
             "program": run["code_version"],
+            "time zones": f"tzdata {run['tzdata_version'] or 'not known'}",
             "events through batch": str(decision["through_batch"]),
             "decision": decision["decision_id"],
         },

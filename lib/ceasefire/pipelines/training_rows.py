@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +30,7 @@ from ceasefire.pipelines.workspace import BrandAtWork, Workspace
 from ceasefire.segments.program import with_residual
 from ceasefire.storage.lake import Lake, overwrite, read_table, rows_of
 from ceasefire.tables import EVENTS, INGEST_BATCHES, TRAINING_ROWS, WINDOW_CLOSES
+from ceasefire.time_zones import zone_named
 from ceasefire.vocabulary import RESPONSES, EventType
 
 
@@ -61,7 +61,7 @@ def past_campaigns(workspace: Workspace, model: str, now: datetime) -> list[Past
     if model not in settings.models:
         known = ", ".join(settings.models) or "none is declared"
         raise UsageError(f"no model {model} in brand.yaml, allowed: {known}")
-    zone = ZoneInfo(settings.time_zone)
+    zone = zone_named(settings.time_zone)
     arrivals = _arrivals(workspace.lake)
     past = []
     for campaign in workspace.brand.campaigns:

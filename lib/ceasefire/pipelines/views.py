@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pyarrow as pa
@@ -27,6 +26,7 @@ from ceasefire.tables import (
     WITHHELD_SENDS,
     DeltaTable,
 )
+from ceasefire.time_zones import zone_named
 from ceasefire.vocabulary import WINDOW_LANE, LossReason
 
 TRIED = "tried"
@@ -117,7 +117,7 @@ def sends_by_hour(workspace: Workspace, window_end: datetime) -> pd.DataFrame:
     """
     sends = _decisions(workspace.lake, window_end).where(F.col("outcome") == "send")
     counted = sends.groupBy("treatment.slot_at", "treatment.channel").agg(F.count("*").alias("sends"))
-    zone = ZoneInfo(workspace.brand.settings.time_zone)
+    zone = zone_named(workspace.brand.settings.time_zone)
     rows = [
         (row["slot_at"].astimezone(zone).replace(tzinfo=None), row["channel"], row["sends"]) for row in rows_of(counted)
     ]

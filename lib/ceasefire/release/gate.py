@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ceasefire.config.schedule import day_number, first_allowed, known_zones, local_time
+from ceasefire.config.schedule import day_number, first_allowed, local_time
 from ceasefire.config.units import LocalHours, instant_micros
 from ceasefire.consent import CAMPAIGN
+from ceasefire.time_zones import known_zones
 from ceasefire.vocabulary import EVERY, EventType, MessageClass, RefusalKind, WithheldReason
 
 Row = Mapping[str, Any]

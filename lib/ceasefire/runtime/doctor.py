@@ -8,15 +8,17 @@ import re
 import shutil
 import sys
 import tempfile
+import zoneinfo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfoNotFoundError
 
 from ceasefire.runtime import java
 from ceasefire.runtime.jar_lock import locked_jars
 from ceasefire.runtime.jars import cache_folder, jar_faults
+from ceasefire.time_zones import PACKAGE_VERSION, RELEASE, zone_named
 
 _OLDEST_PYTHON, _FIRST_UNTRIED_PYTHON = (3, 11), (3, 14)
 _GIB = 1024**3
@@ -28,6 +30,8 @@ _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _ZONES = ("America/New_York", "Europe/Berlin")
 
 _NAME = re.compile(r"^[A-Za-z0-9._-]+")
+_RELEASE = re.compile(r"(\d{4}[a-z]+)")
+_SYSTEM_RELEASE = re.compile(r"# version (\S+)")
 _BOUND = re.compile(r"(==|>=|<=|!=|<|>)\s*([0-9.]+)")
 _COMPARISONS: Mapping[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
     "==": operator.eq,
@@ -47,7 +51,7 @@ class Finding:
         name: what it is.
         ok: whether it will do.
         found: what is there.
-        advice: what to do when it will not; empty when it will.
+        advice: what to do when it will not, or what to mind although it will; empty when there is nothing to say.
     """
 
     name: str
@@ -67,6 +71,7 @@ class Machine:
         memory_bytes: what this process may use at most, or None when that cannot be known.
         free_bytes: how much can still be written where a folder is.
         cache: the program's cache folder.
+        zone_folders: where the system's time zones may be.
     """
 
     python: tuple[int, int]
@@ -75,6 +80,7 @@ class Machine:
     memory_bytes: int | None
     free_bytes: Callable[[Path], int]
     cache: Path
+    zone_folders: tuple[Path, ...]
 
 
 def this_machine() -> Machine:
@@ -86,6 +92,7 @@ def this_machine() -> Machine:
         memory_bytes=_memory_bytes(),
         free_bytes=lambda folder: shutil.disk_usage(folder).free,
         cache=cache_folder(),
+        zone_folders=tuple(map(Path, zoneinfo.TZPATH)),
     )
 
 
@@ -112,7 +119,7 @@ def examine(root: Path | None, environment: Mapping[str, str], machine: Machine 
         *(_writable(name, folder, advice) for name, folder, advice in folders),
         *(_disk(name, folder, machine.free_bytes) for name, folder, _ in folders),
         _memory(machine.memory_bytes),
-        _time_zones(),
+        _time_zones(machine.zone_folders, environment),
     )
 
 
@@ -209,13 +216,36 @@ def _memory(memory_bytes: int | None) -> Finding:
     return Finding("memory", ok, _gib(memory_bytes), advice)
 
 
-def _time_zones() -> Finding:
+def _time_zones(zone_folders: tuple[Path, ...], environment: Mapping[str, str]) -> Finding:
+    """The releases of the three databases; only the package's counts for what the program does."""
     try:
         for zone in _ZONES:
-            ZoneInfo(zone)
+            zone_named(zone)
     except (ZoneInfoNotFoundError, OSError) as error:
-        return Finding("time zones", False, str(error), "install the package tzdata")
-    return Finding("time zones", True, "database found")
+        return Finding("time zones", False, str(error), "install the package tzdata anew")
+    others = {"system": _system_release(zone_folders), "Java": java.time_zone_release(environment)}
+    found = [f"{RELEASE} of the package tzdata {PACKAGE_VERSION}, which counts"]
+    found += [f"{name} {'unknown' if release is None else release}" for name, release in others.items()]
+    differing = [name for name, release in others.items() if release not in (None, RELEASE)]
+    advice = (
+        f"of another release than the package: {', '.join(differing)}; zones that changed in between show another time "
+        "there than slots are worked out by. Update what differs, or mind it when you compare clocks"
+    )
+    return Finding("time zones", True, "; ".join(found), advice if differing else "")
+
+
+def _system_release(zone_folders: tuple[Path, ...]) -> str | None:
+    """The release of the first folder that names one; None when none does."""
+    for folder in zone_folders:
+        for path, pattern in ((folder / "tzdata.zi", _SYSTEM_RELEASE), (folder / "+VERSION", _RELEASE)):
+            try:
+                with path.open(encoding="utf-8") as lines:
+                    match = pattern.match(lines.readline())
+            except OSError:
+                continue
+            if match is not None:
+                return match[1]
+    return None
 
 
 def _requirements() -> tuple[str, ...]:

@@ -19,6 +19,9 @@ ADVICE = (
 )
 
 _SECONDS_TO_ANSWER = 30
+# The file begins with a mark, its own name, and the releases that it holds.
+_TIME_ZONE_RELEASE = re.compile(rb"\x01\x00\x04TZDB\x00\x01\x00.(\d{4}[a-z]+)", re.DOTALL)
+_RELEASE_WITHIN_BYTES = 64
 _VERSION = re.compile(r'version "(?P<first>\d+)(?:\.(?P<second>\d+))?')
 
 
@@ -77,6 +80,20 @@ def version_in(answer: str) -> int | None:
         return None
     first, second = int(match["first"]), int(match["second"] or 0)
     return second if first == 1 else first
+
+
+def time_zone_release(environment: Mapping[str, str]) -> str | None:
+    """The release of the time zones of the Java that Spark's launcher would take, as in 2025a; None if unknown."""
+    java = find_java(environment)
+    if java is None:
+        return None
+    database = java.path.resolve().parent.parent / "lib" / "tzdb.dat"
+    try:
+        with database.open("rb") as content:
+            match = _TIME_ZONE_RELEASE.match(content.read(_RELEASE_WITHIN_BYTES))
+    except OSError:
+        return None
+    return None if match is None else match[1].decode("ascii")
 
 
 def require_java(environment: Mapping[str, str]) -> Java:

@@ -34,6 +34,7 @@ DECISION_RUNS = DeltaTable(
         column("bundle_hash", StringType(), "SHA-256 of the configuration"),
         column("bundle", StringType(), "the configuration itself; lists as pseudonyms"),
         column("code_version", StringType(), "version of the program"),
+        column("tzdata_version", StringType(), "version of the package of time zones; null: not known", True),
         column("models", ArrayType(MODEL_PIN), "every model that a campaign names"),
         column("is_examined", BooleanType(), "whether its rows are checked before anything of it is released"),
         column("policy", StringType(), "vocabulary.Policy"),

@@ -1,11 +1,11 @@
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ceasefire.config.schedule import clock_hour_at, day_number, last_close_at_or_before, local_time, window_closes
+from wall_clocks import clock_of
 
 ZONES = (
     "America/New_York",
@@ -134,7 +134,7 @@ def test_closes_are_the_first_quarter_hours_at_which_the_clock_reaches_the_hour(
     expected, seen, closed = [], set(), set()
     moment = lower - timedelta(days=3)
     while moment <= upper:
-        shown = moment.astimezone(ZoneInfo(zone))
+        shown = moment.astimezone(clock_of(zone))
         seen.add(shown.date())
         for day in sorted(seen - closed):
             if shown.replace(tzinfo=None) >= datetime(day.year, day.month, day.day, hour):

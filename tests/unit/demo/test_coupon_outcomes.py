@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 from datetime import UTC
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
 
 from ceasefire.demo.coupon_outcomes import LEARNT_FROM, CouponOutcome, coupon_outcomes, past_campaigns_of
 from ceasefire.demo.source import PACKAGED_DATA, Source
+from wall_clocks import clock_of
 
-HOME = ZoneInfo("America/New_York")
+HOME = clock_of("America/New_York")
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from ceasefire.config.brand import DecisionWindow
 from ceasefire.pipelines.clock import TICK_EVERY, Tick, Ticked, due_ticks, next_close, quarter_of, tick_rows
+from wall_clocks import clock_of
 
 ZONE = "America/New_York"
 WINDOW = DecisionWindow.model_validate({"at": "06:00", "grace": "30m"})
@@ -73,7 +73,7 @@ def test_between_closes_it_ticks_once_in_each_quarter_of_an_hour() -> None:
 @pytest.mark.parametrize("zone", ["Asia/Kathmandu", "Australia/Eucla", "Asia/Kolkata", "Pacific/Chatham", ZONE])
 def test_every_whole_local_hour_begins_a_quarter(zone: str) -> None:
     for day in range(0, 365, 13):
-        hour = datetime(2026, 1, 1, 8, tzinfo=ZoneInfo(zone)) + day * DAY
+        hour = datetime(2026, 1, 1, 8, tzinfo=clock_of(zone)) + day * DAY
         assert quarter_of(hour.astimezone(UTC)) == hour
 
 
@@ -90,7 +90,7 @@ def test_however_it_is_woken_every_window_is_due_exactly_once_and_in_order(
         closes += [close for _, close in due if close is not None]
 
     # one for each local day, none left out
-    days = [close.astimezone(ZoneInfo(ZONE)).date() for close in closes]
+    days = [close.astimezone(clock_of(ZONE)).date() for close in closes]
     assert days == [days[0] + number * DAY for number in range(len(days))]
     # and none that is over is missing
     assert closes[-1] + timedelta(minutes=30) <= now < closes[-1] + timedelta(days=1, hours=1, minutes=30)

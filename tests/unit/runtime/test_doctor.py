@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tzdata
 
 from ceasefire.runtime.doctor import Finding, Machine, examine, fulfils
 
@@ -18,6 +19,7 @@ def machine_at(cache: Path) -> Machine:
         memory_bytes=16 * GIB,
         free_bytes=lambda _folder: 50 * GIB,
         cache=cache,
+        zone_folders=(),
     )
 
 
@@ -96,6 +98,40 @@ def test_too_little_disk_and_memory_are_found_and_unknown_memory_is_let_pass(tmp
     assert (found("memory", findings).ok, found("memory", findings).found) == (False, "1.0 GiB")
     assert not found("disk of the cache folder", findings).ok
     assert found("memory", examine(None, {"PATH": ""}, unknown)).ok
+
+
+def with_java_of(folder: Path, release: bytes) -> dict[str, str]:
+    environment = with_java(folder)
+    zones = folder / "java" / "lib" / "tzdb.dat"
+    zones.parent.mkdir()
+    zones.write_bytes(
+        b"\x01\x00\x04TZDB\x00\x01\x00" + bytes([len(release)]) + release + b"\x02[\x00\x0eAfrica/Abidjan"
+    )
+    return environment
+
+
+def test_time_zones_of_three_releases_are_all_named_with_those_that_differ_from_what_counts(tmp_path: Path) -> None:
+    (tmp_path / "tzdata.zi").write_text("# version 2019c\nR A 1916 o - Jun 14 23s 1 S\n")
+    machine = replace(machine_at(tmp_path), zone_folders=(tmp_path / "none", tmp_path))
+
+    zones = found("time zones", examine(None, with_java_of(tmp_path, b"2018e"), machine))
+
+    assert zones.ok
+    assert zones.found == (
+        f"{tzdata.IANA_VERSION} of the package tzdata {tzdata.__version__}, which counts; system 2019c; Java 2018e"
+    )
+    assert zones.advice.startswith("of another release than the package: system, Java; ")
+
+
+def test_time_zones_of_one_release_need_no_word_and_unknown_ones_are_called_so(tmp_path: Path) -> None:
+    (tmp_path / "+VERSION").write_text(f"{tzdata.IANA_VERSION}\n")
+    machine = replace(machine_at(tmp_path), zone_folders=(tmp_path,))
+
+    same = found("time zones", examine(None, with_java_of(tmp_path, tzdata.IANA_VERSION.encode()), machine))
+    unknown = found("time zones", examine(None, {"PATH": ""}, replace(machine, zone_folders=())))
+
+    assert (same.ok, same.advice) == (unknown.ok, unknown.advice) == (True, "")
+    assert unknown.found.endswith("; system unknown; Java unknown")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -40,6 +39,7 @@ from ceasefire.simulation.measures import Days, Figures
 from ceasefire.simulation.population import Population, population
 from ceasefire.simulation.response import null_law
 from ceasefire.simulation.world import Sends, State, Truth, World, no_sends, world_of
+from ceasefire.time_zones import zone_named
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def new_world(parameters: Simulation, at_work: BrandAtWork, seed: int, count: in
 def day_starts(parameters: Simulation, brand: Brand, days: int) -> list[int]:
     """The instants at which the world's days begin, and the last one ends: the brand's closes, microseconds UTC."""
     settings = brand.settings
-    zone = ZoneInfo(settings.time_zone)
+    zone = zone_named(settings.time_zone)
     first = datetime.combine(parameters.start, time(), zone) - timedelta(days=parameters.history_days)
     until = first + timedelta(days=days + 2)
     closes = window_closes(
