@@ -236,6 +236,25 @@ def consent_instant_entry(purpose: str, channel: str) -> str:
     return f"{CONSENT_AT}{purpose}/{channel}"
 
 
+TIME_ZONE = "time_zone"
+"""The attribute, and entry of a profile, that holds the customer's own time zone."""
+
+DERIVED_ZONE = TIME_ZONE + "/"
+"""How a profile names the time zone that another attribute tells."""
+
+
+def derived_zone_entry(source: str) -> str:
+    """The entry of a customer's profile that holds the time zone which an attribute tells."""
+    return DERIVED_ZONE + source
+
+
+class ZoneRepair(StrEnum):
+    """Among the repairs of a row: what became of a time zone that was not written as its IANA name."""
+
+    READ = "time_zone_read"
+    UNKNOWN = "time_zone_unknown"
+
+
 WINDOW_LANE = "window"
 """The lane of the ledger in which marketing competes for a customer's one message; everybody has it in each window."""
 

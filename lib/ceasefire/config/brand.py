@@ -44,6 +44,12 @@ def _at_least_a_day(span: Span) -> Span:
     return span
 
 
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise refused("named twice", "each once")
+    return names
+
+
 def _known_policy(value: object) -> object:
     if value == "dual":
         raise refused("not supported yet", "priority or greedy")
@@ -178,6 +184,7 @@ class BrandSettings(Declared):
     brand: Identifier
     currency: Annotated[str, Field(pattern=CURRENCY)]
     time_zone: TimeZone
+    time_zone_from: Annotated[tuple[Literal["phone", "country"], ...], AfterValidator(_each_once)] = ()
     locale: Annotated[str, Field(pattern=LOCALE)]
     customer_key: Annotated[str, Field(pattern=CUSTOMER_KEY)]
     decision_window: DecisionWindow

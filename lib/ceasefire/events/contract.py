@@ -23,6 +23,7 @@ from ceasefire.consent import (
     read_wish,
     strict_statement,
 )
+from ceasefire.events.customer_zones import PHONE_ZONE, ZoneRules, written_zone, zone_of_country, zone_of_phone
 from ceasefire.events.machines import is_by_machine
 from ceasefire.events.personal_values import (
     ADDRESSES,
@@ -38,14 +39,18 @@ from ceasefire.ids import address_key, customer_id, event_key, payload_hash
 from ceasefire.vocabulary import (
     CONSENT,
     CONSENT_AT,
+    DERIVED_ZONE,
     EVERY,
     MACHINE_RESPONSE,
     REFUSAL,
     RESPONSES,
+    TIME_ZONE,
     AddressFault,
     EventType,
     RefusalKind,
     RejectReason,
+    ZoneRepair,
+    derived_zone_entry,
 )
 
 MAX_ROW_CHARS = 1 << 20
@@ -58,6 +63,7 @@ MAX_MILLI = 10**12
 QUANTITY_DECIMALS = 3
 CONSENTS = (CONSENT, CONSENT_AT, REFUSAL)
 """How a profile names what was said on consent: no attribute may pass itself off as that."""
+_OWN_ENTRIES = (*CONSENTS, DERIVED_ZONE)
 
 _REQUIRED = ("event_id", "brand", "customer_id", "event_type", "event_at")
 _KEPT_TEXTS = {"source", "category", "product_id", "order_id", "campaign_id", "send_id", "channel", "referrer"}
@@ -110,6 +116,7 @@ class Contract:
         addresses: how addresses are read.
         harmless: what may stay in the clear.
         machine_agents: case-folded names of the agents whose responses are a machine's; None where nobody's are.
+        zones: how customers' time zones are read.
     """
 
     brand: str
@@ -120,6 +127,7 @@ class Contract:
     addresses: AddressRules = field(default_factory=AddressRules)
     harmless: Harmless = NOTHING_NAMED
     machine_agents: tuple[str, ...] | None = None
+    zones: ZoneRules = field(default_factory=ZoneRules)
 
 
 @dataclass(slots=True)
@@ -470,13 +478,33 @@ def _read_attributes(value: Any, parsed: ParsedRow, disguise: Disguise, contract
     attributes: dict[str, str | None] = {}
     for name, one in value.items():
         text = plain_text(one)
-        if name.startswith(CONSENTS) or (text is not None and len(text) > MAX_TEXT_CHARS):
+        if name.startswith(_OWN_ENTRIES) or (text is not None and len(text) > MAX_TEXT_CHARS):
             parsed.reasons.add(RejectReason.OUT_OF_RANGE)
         attributes[disguise.name(name)] = disguise.value(one, name)
         if name in ADDRESSES and text is not None and not _read_address(name, text, parsed, contract):
             # What is no address takes the one before away, as nothing does.
             attributes[name] = None
+        if name == TIME_ZONE and text is not None:
+            attributes[name] = _read_zone(text, parsed, contract)
+        if name in contract.zones.sources:
+            attributes[derived_zone_entry(name)] = None if text is None else _derived_zone(name, text, contract)
     parsed.attributes = attributes
+
+
+def _read_zone(text: str, parsed: ParsedRow, contract: Contract) -> str | None:
+    """The time zone that a text means; a repair says if it is written otherwise, or not known."""
+    zone = written_zone(text, contract.zones)
+    if zone != text:
+        repair = ZoneRepair.UNKNOWN if zone is None else ZoneRepair.READ
+        parsed.repairs = sorted({*(parsed.repairs or ()), repair.value})
+    return zone
+
+
+def _derived_zone(source: str, text: str, contract: Contract) -> str | None:
+    if source != PHONE_ZONE:
+        return zone_of_country(text)
+    number = normalised(source, text, contract.addresses)
+    return None if isinstance(number, AddressFault) else zone_of_phone(number)
 
 
 def _read_address(kind: str, text: str, parsed: ParsedRow, contract: Contract) -> bool:

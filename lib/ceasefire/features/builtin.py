@@ -13,6 +13,7 @@ from ceasefire.vocabulary import (
     CONSENT_AT,
     GRANTED,
     REFUSED_TOPICS,
+    TIME_ZONE,
     WITHDRAWN,
     Aggregate,
     EventType,
@@ -20,6 +21,7 @@ from ceasefire.vocabulary import (
     MessageClass,
     consent_entry,
     consent_instant_entry,
+    derived_zone_entry,
 )
 
 FeatureProblem = tuple[str, str, str, str]
@@ -53,7 +55,13 @@ def builtin_features(settings: BrandSettings) -> tuple[Feature, ...]:
         kind = settings.address_kind(channel)
         description = f"Whether an address for {channel} is known: {ADDRESS_PRESENT}, or null."
         features.append(_profile(f"address_{channel}", kind, description))
-    features.append(_profile("time_zone", "time_zone", "The customer's own time zone, an IANA name."))
+    features.append(_profile(TIME_ZONE, TIME_ZONE, "The customer's own time zone, an IANA name."))
+    features += [
+        _profile(
+            derived_zone_feature(source), derived_zone_entry(source), f"The time zone that `{source}` tells, or null."
+        )
+        for source in settings.time_zone_from
+    ]
     features.append(_profile("locale", "locale", "The customer's own language, and country if known."))
     orders = EventFilter(event=(EventType.ORDER,))
     features.append(
@@ -76,6 +84,11 @@ def builtin_features(settings: BrandSettings) -> tuple[Feature, ...]:
         )
     )
     return tuple(features)
+
+
+def derived_zone_feature(source: str) -> str:
+    """The feature that holds the time zone which an attribute tells."""
+    return f"{TIME_ZONE}_{source}"
 
 
 def about_features(campaign: Campaign) -> tuple[Feature, Feature] | None:

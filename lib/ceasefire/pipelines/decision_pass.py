@@ -20,11 +20,12 @@ from ceasefire.config.bundle import Brand
 from ceasefire.config.schedule import day_number
 from ceasefire.config.segments import RESIDUAL_SEGMENT
 from ceasefire.config.units import span_of
+from ceasefire.features.builtin import derived_zone_feature
 from ceasefire.scoring.chosen_uplifts import ModelInUse, chosen_uplifts
 from ceasefire.scoring.uplift_model import UpliftModel
 from ceasefire.scoring.values import candidate_values, outcome_micros
 from ceasefire.segments.program import RuleProgram, with_residual
-from ceasefire.vocabulary import GRANTED, LossReason, MessageClass
+from ceasefire.vocabulary import GRANTED, TIME_ZONE, LossReason, MessageClass
 
 Columns = Mapping[str, pa.Array]
 Flat = Any
@@ -114,6 +115,8 @@ class DecisionPass:
         """
         columns = {name: customers.column(name) for name in customers.schema.names}
         memberships = with_residual(self.rules.memberships(columns, customers.num_rows))
+        derived = (columns[derived_zone_feature(source)] for source in self.brand.settings.time_zone_from)
+        columns[TIME_ZONE] = pc.coalesce(columns[TIME_ZONE], *derived)
         treatments = self._treatments(memberships, columns)
         candidates = self._valued(treatments, columns)
         candidates["gate_reason"] = self._gate_reasons(treatments, candidates, columns)

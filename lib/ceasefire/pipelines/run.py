@@ -13,7 +13,6 @@ from pyspark.sql import functions as F
 from ceasefire.arbitration.slots import possible_slots
 from ceasefire.config.units import instant_micros, instant_of
 from ceasefire.errors import UsageError
-from ceasefire.history.responses import is_machine_response
 from ceasefire.pipelines.clock import Tick, tick_rows
 from ceasefire.pipelines.decide import start_decide
 from ceasefire.pipelines.due_closes import refuse_ahead, refuse_no_close, whole_closes
@@ -151,7 +150,7 @@ def due_closes(workspace: Workspace, first: datetime | None, until: datetime | N
     lake, settings = workspace.lake, workspace.brand.settings
     newest = newest_close(lake)
     # An opt-out that counts from its arrival on says nothing of how new the events are.
-    as_told = read_table(lake, EVENTS).where(F.col("repairs").isNull() | is_machine_response())
+    as_told = read_table(lake, EVENTS).where(F.col("repairs").isNull() | (F.col("event_at") != F.col("ingested_at")))
     (last_event,) = rows_of(as_told.agg(F.max("event_at").alias("event_at")))
     if last_event["event_at"] is None:
         return []

@@ -16,6 +16,7 @@ from ceasefire.config.units import currency_exponent
 from ceasefire.consent import ConsentTerms
 from ceasefire.errors import ConfigurationError, UsageError
 from ceasefire.events.contract import Contract
+from ceasefire.events.customer_zones import ZoneRules
 from ceasefire.events.harmless import harmless_in
 from ceasefire.pipelines.programs import Programs, compile_brand, rule_problems
 from ceasefire.runtime.clock import Clock
@@ -55,6 +56,7 @@ class BrandAtWork:
             settings.address_rules,
             harmless_in(self.brand),
             settings.machine_agents,
+            ZoneRules(settings.time_zone, settings.time_zone_from),
         )
 
 

@@ -88,7 +88,7 @@ TREATMENT = struct(
     column("slot_at", TimestampType(), "UTC instant at which it goes"),
     column("expires_at", TimestampType(), "UTC instant after which it must not go"),
     column("duration", StringType(), "how long others leave the customer alone, as configured"),
-    column("time_zone", StringType(), "the customer's own, as known then; null: the brand's", True),
+    column("time_zone", StringType(), "the customer's own or derived one, as known then; null: the brand's", True),
     column("consent_at", TimestampType(), "UTC instant of the yes that it rests on; null: of none", True),
     column("about_product", LongType(), "hash64 of the product it is about", True),
     column("about_order", LongType(), "hash64 of the order it is about", True),

@@ -215,6 +215,31 @@ def test_a_customer_without_commitments_and_one_whose_list_is_empty_are_alike() 
     assert passed[0] == passed[1]
 
 
+def test_a_customer_of_no_known_zone_is_written_to_by_the_clock_of_their_phone_before_that_of_their_country() -> None:
+    told = {"time_zone_phone": "Asia/Tokyo", "time_zone_country": "Asia/Kolkata"}
+    rows = {
+        "own": NEW | told | {"time_zone": "Europe/Berlin"},
+        "phone": NEW | told,
+        "country": NEW | {"time_zone_country": "Asia/Kolkata"},
+        "neither": NEW,
+    }
+
+    decisions = decided(shop([WELCOME], time_zone_from=["phone", "country"]), rows)
+
+    assert {name: treatment(decisions, name)["time_zone"] for name in rows} == {
+        "own": "Europe/Berlin",
+        "phone": "Asia/Tokyo",
+        "country": "Asia/Kolkata",
+        "neither": None,
+    }
+    assert {name: treatment(decisions, name)["slot_at"] for name in rows} == {
+        "own": SLOT,
+        "phone": datetime(2026, 6, 1, 5, tzinfo=UTC),
+        "country": datetime(2026, 6, 1, 4, 30, tzinfo=UTC),
+        "neither": SLOT,
+    }
+
+
 # Dates, worth, content
 
 
