@@ -20,7 +20,7 @@ from ceasefire.config.parsing import (
     refused,
 )
 from ceasefire.config.units import ClockHour, Day, Hours, Money, ShortSpan, Span, SpanOfTime, TimeZone, money_micros
-from ceasefire.consent import folded
+from ceasefire.consent import folded, says_every
 from ceasefire.vocabulary import MessageClass, Policy
 
 Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
@@ -217,6 +217,9 @@ class BrandSettings(Declared):
         named: dict[str, str] = {}
         for name, channel in channels.items():
             for alias in (name, *channel.aliases):
+                if not folded(alias) or says_every(alias):
+                    where = name if alias == name else f"{name}.aliases: {alias!r}"
+                    raise refused(f"{where} stands for every channel or for none", "a name of one channel alone")
                 if named.setdefault(folded(alias), name) != name:
                     raise refused(f"{alias} stands for {named[folded(alias)]} and {name}", "each name for one channel")
         return channels

@@ -12,16 +12,20 @@ from typing import Any, NamedTuple
 
 from ceasefire.addresses import AddressRules, normalised
 from ceasefire.consent import (
+    PROFILES,
     SAYS_CONSENT,
     ConsentTerms,
     Statement,
     Unclear,
     Wish,
     bounce_kind,
-    profile_statement,
+    contradicts_yes,
+    flag_statement,
     read_broken,
     read_wish,
     strict_statement,
+    united,
+    without_nesting,
 )
 from ceasefire.events.customer_zones import PHONE_ZONE, ZoneRules, written_zone, zone_of_country, zone_of_phone
 from ceasefire.events.machines import is_by_machine
@@ -47,6 +51,7 @@ from ceasefire.vocabulary import (
     TIME_ZONE,
     AddressFault,
     EventType,
+    MessageClass,
     RefusalKind,
     RejectReason,
     ZoneRepair,
@@ -93,11 +98,11 @@ _NEEDED: Mapping[EventType | None, frozenset[str]] = {
 }
 _SIGNED = (EventType.SESSION_ENDED,)
 _MERGES = frozenset((EventType.CUSTOMER_MERGED,))
-_PROFILES = frozenset((EventType.REGISTERED, EventType.PROFILE_CHANGED))
-_MAY_SPEAK = SAYS_CONSENT | _PROFILES | {EventType.SEND_BOUNCED}
-"""Events that can speak for or against contacting a customer."""
+_SPEAKS = SAYS_CONSENT | {EventType.SEND_BOUNCED}
+"""Events that speak against contacting a customer also without a word more."""
 _NOTHING = (None, "")
-_JSON_SPACE = " \t\n\r"
+# A byte order mark is no text of the row.
+_AROUND = " \t\n\r\ufeff"
 # Of more digits than any amount has: what has to be rounded to fit is not an exact number of the unit.
 _EXACT = Context(prec=40, traps=[Inexact, InvalidOperation])
 _FIRST_YEAR, _END_YEAR = 1970, 2200
@@ -189,11 +194,11 @@ def parse_row(text: str, contract: Contract) -> ParsedRow:
     """
     if len(text) > MAX_ROW_CHARS:
         return _broken(text, RejectReason.OVERSIZE, contract)
-    if not text.strip():
+    bare = text.strip(_AROUND)
+    if not bare.strip():
         return ParsedRow({RejectReason.EMPTY}, raw="")
     try:
         # What `decode` does, which looks for white space with an expression, twice.
-        bare = text.strip(_JSON_SPACE)
         row, end = _DECODER.raw_decode(bare)
         if end < len(bare) or not isinstance(row, dict) or (_may_be_too_deep(text) and _is_too_deep(row)):
             raise _NoEventError
@@ -361,7 +366,7 @@ def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> Par
             reasons.add(RejectReason.MISSING_FIELD)
         if kind in _MERGES and (parsed.attributes or {}).get(OTHER_CUSTOMER) == parsed.customer_id:
             reasons.add(RejectReason.OUT_OF_RANGE)
-        if kind in _MAY_SPEAK and not reasons:
+        if not reasons and (parsed.attributes or shape.unknown or kind in _SPEAKS):
             _read_statement(kind, row, channel, parsed, shape, contract)
         if contract.machine_agents is not None and kind in RESPONSES and not reasons:
             _mark_machine(row, parsed, shape, contract.machine_agents)
@@ -381,18 +386,23 @@ def _read_statement(
     """What a sound row says about being contacted; reasons if it says it in a way that does not count."""
     statement: Statement | None = None
     attributes = row.get("attributes") or {}
+    others = {name: row[name] for name in shape.unknown}
     if kind in SAYS_CONSENT:
         texts = {name: plain_text(value) for name, value in attributes.items()}
         statement = strict_statement(kind, channel, texts, row.get("campaign_id"), contract.terms, parsed.reasons)
-        parsed.is_opt_out = statement is not None and not statement.granted
-    elif kind in _PROFILES:
-        if attributes:
-            statement = profile_statement(attributes, contract.terms)
-        if statement is None and shape.unknown:
-            statement = profile_statement({name: row[name] for name in shape.unknown}, contract.terms)
-        parsed.is_opt_out = statement is not None
-    elif kind is EventType.SEND_BOUNCED:
-        parsed.refusal = bounce_kind({name: plain_text(value) for name, value in attributes.items()}).value
+        if statement is not None and statement.granted and contradicts_yes(row, others, contract.terms):
+            parsed.reasons.add(RejectReason.OUT_OF_RANGE)
+    else:
+        if kind is EventType.SEND_BOUNCED:
+            refusal = bounce_kind({name: plain_text(value) for name, value in attributes.items()})
+            parsed.refusal = refusal.value
+            if refusal is RefusalKind.NO:
+                statement = Statement(MessageClass.MARKETING.value, channel or EVERY, None, False)
+        for values in (attributes, others):
+            if values:
+                flags = flag_statement(without_nesting(values), contract.terms, kind in PROFILES)
+                statement = united(statement, flags)
+    parsed.is_opt_out = statement is not None and not statement.granted
     if statement is not None and not parsed.reasons:
         parsed.statement = statement._asdict()
         if not statement.granted:
@@ -530,5 +540,5 @@ def _without_ids(row: dict[str, Any], contract: Contract, disguise: Disguise) ->
     shown = disguise.row({name: value for name, value in row.items() if name not in ("event_id", "customer_id")})
     natural_id = row.get("customer_id")
     if isinstance(natural_id, str) and natural_id:
-        shown["customer_id"] = customer_id(contract.key, natural_id)
+        shown["customer_id"] = customer_id(contract.key, natural_id.strip())
     return as_json(shown)[:MAX_ROW_CHARS]

@@ -150,7 +150,8 @@ class Disguise(NamedTuple):
         if kind in ADDRESSES:
             return ADDRESS_PRESENT
         if kind in _NATURAL_IDS:
-            return customer_id(self.key, text)
+            natural_id = text.strip()
+            return customer_id(self.key, natural_id) if natural_id else None
         if isinstance(value, dict | list):
             return as_json(self.nested(value))
         # A short number tells nobody who it is; a short text can be a name.

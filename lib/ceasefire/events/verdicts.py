@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import LongType, StructField, StructType, TimestampType
 
+from ceasefire.consent import SAYS_CONSENT
 from ceasefire.events.blocks import BLOCK_ID, Rejected, are_well_formed, events_in, others_in, take_rows
 from ceasefire.events.parsing import PARSED_SCHEMA, ROW_ID
 from ceasefire.events.personal_values import ADDRESSES
@@ -45,9 +46,15 @@ _TOTALS_SCHEMA = StructType(
         StructField("newest_at", TimestampType()),
     ]
 )
-_PROFILES = (EventType.REGISTERED.value, EventType.PROFILE_CHANGED.value)
-_SAID_BESIDES = ("attributes", "extra", *ADDRESSES, *(f"{kind}_key" for kind in ADDRESSES))
-"""What a profile says besides a no."""
+_STATEMENTS = tuple(kind.value for kind in SAYS_CONSENT)
+_SAID_BESIDES = (
+    "attributes",
+    "extra",
+    *ADDRESSES,
+    *(f"{kind}_key" for kind in ADDRESSES),
+    *("category", "product_id", "order_id", "quantity_milli", "amount_minor", "send_id", "referrer"),
+)
+"""What a profile, an order or a response says besides a no."""
 _NOT_IN_RAW = {ROW_ID, *_POSITION, "reasons", "raw", "natural_id", "payload_hash", "statement", "refusal"} | {
     *("repairs", "is_opt_out"),
 }
@@ -224,7 +231,8 @@ def keep_events(blocks: DataFrame, ingest_batch: int, ingested_at: datetime, lat
 def with_arrivals(events: pa.RecordBatch, ingested_at: datetime, late_before: datetime | None) -> pa.RecordBatch:
     """Return the same events, with opt-outs that cannot count from their own instant at that of their arrival.
 
-    Those are opt-outs of no instant, of one to come, or of one that is too late. Of a profile only its no is kept then.
+    Those are opt-outs of no instant, of one to come, or of one that is too late. Of a profile, an order or a
+    response only its no is kept then.
     """
     if not pc.any(events["is_opt_out"]).as_py():
         return events
@@ -246,7 +254,8 @@ def with_arrivals(events: pa.RecordBatch, ingested_at: datetime, late_before: da
     columns = dict(zip(events.schema.names, events.columns, strict=True))
     columns["event_at"] = pc.if_else(moved, arrived, happened_at)
     columns["repairs"] = pa.array(repairs, events.schema.field("repairs").type)
-    reduced = pc.and_(moved, pc.is_in(events["event_type"], value_set=pa.array(_PROFILES)))
+    is_other = pc.invert(pc.is_in(events["event_type"], value_set=pa.array(_STATEMENTS)))
+    reduced = pc.and_(moved, is_other)
     columns["event_type"] = pc.if_else(reduced, EventType.OPTED_OUT.value, events["event_type"])
     # Of a null index the value is null, of every type.
     kept = pc.if_else(reduced, None, pa.array(range(len(events)), pa.int64()))

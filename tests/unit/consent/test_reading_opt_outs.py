@@ -302,7 +302,7 @@ WITHDRAWN = json.dumps(consent())
         UNSUBSCRIBED.replace('"', "'"),
         UNSUBSCRIBED + ",",
         UNSUBSCRIBED + " and more",
-        "\ufeff" + UNSUBSCRIBED,
+        "\ufeff" + UNSUBSCRIBED[:-1],
         f"[{UNSUBSCRIBED}]",
         "brand: b, customer_id: customer-1, event_type: unsubscribed",
         *(UNSUBSCRIBED[:-cut] for cut in (1, 5, 10, 40)),
