@@ -32,7 +32,9 @@ _TOKEN = re.compile(
     r"|(?:\"(?P<key>(?:[^\"\\]|\\.){1,100})\"|'(?P<quoted>[^']{1,100})'|\b(?P<bare>[A-Za-z][\w.-]{0,100}))"
     r"\s{0,20}[:=]\s{0,20}"
     r"(?:\"(?P<text>(?:[^\"\\]|\\.){0,1000})\"|'(?P<single>[^']{0,1000})'"
-    rf"|(?P<plain>[^\s,;&|{{}}\[\]\"'][^,;&|{{}}\[\]\r\n\"']{{0,999}}?){_END}|(?=[{{\[]))"
+    rf"|(?P<plain>[^\s,;&|{{}}\[\]\"'][^,;&|{{}}\[\]\r\n\"']{{0,999}}?){_END}"
+    # A value without an end is passed over at once, since each key in it would be followed by as long a search.
+    r"|(?P<endless>[^,;&|{}\[\]\r\n\"']{1000})|(?=[{\[]))"
     r"|(?P<string>\"(?:[^\"\\]|\\.){0,1000}\")(?=\s*[,}\]])"
 )
 
@@ -91,6 +93,8 @@ def _found_in(text: str) -> dict[str, Any]:
             key = None
         elif kind == "close" and len(levels) > 1:
             _close(levels)
+        elif kind == "endless":
+            key = None
         elif kind in ("key", "quoted", "bare"):
             key = _decoded(found[kind])
         elif kind in ("text", "single", "plain"):

@@ -123,7 +123,7 @@ def contradicts_yes(row: Mapping[str, Any], others: Mapping[str, Any], terms: Co
         terms: of the brand.
     """
     attributes = row.get("attributes") or {}
-    own = {"channel": row["channel"], "campaignid": row.get("campaign_id")}
+    own = {"channel": row.get("channel"), "campaignid": row.get("campaign_id")}
     own |= {name: attributes.get(name) for name in _OF_ATTRIBUTES}
     for place in (attributes, others):
         flat = without_nesting(place)

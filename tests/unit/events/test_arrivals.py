@@ -75,3 +75,17 @@ def test_a_profile_that_says_no_under_another_rows_id_repeats_nothing() -> None:
 
     assert parsed(browsed).event_key != parsed(refuses).event_key
     assert parsed(refuses).event_key == parsed(dict(refuses)).event_key
+
+
+@pytest.mark.parametrize("event_at", [LATE, AHEAD])
+def test_of_an_order_that_is_not_of_its_time_the_no_counts_and_its_amount_does_not(event_at: str) -> None:
+    (event,) = arrived(row("order", event_at=event_at, attributes={"unsubscribed": True})).to_pylist()
+
+    assert (event["event_at"], event["event_type"], event["order_id"]) == (ARRIVAL, "opted_out", None)
+    assert (event["amount_minor"], event["statement"]["channel"]) == (None, "*")
+
+
+def test_an_order_of_its_time_that_says_no_is_an_order() -> None:
+    (event,) = arrived(row("order", event_at=TIMELY, attributes={"unsubscribed": True})).to_pylist()
+
+    assert (event["event_type"], event["amount_minor"], event["refusal"]) == ("order", 1999, "no")
