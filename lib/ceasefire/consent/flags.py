@@ -102,11 +102,6 @@ def says_no(key: str, value: Any) -> bool:
     )
 
 
-def is_flag(key: str) -> bool:
-    """Whether a key may speak of consent."""
-    return bool(_flags((key,)))
-
-
 def without_nesting(values: Mapping[str, Any], prefix: str = "", depth: int = 0) -> dict[str, Any]:
     """Return the values of objects in objects under the keys on the way to each.
 
