@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ceasefire.addresses import AddressRules, normalised
 from ceasefire.consent import (
@@ -106,6 +107,15 @@ _AROUND = " \t\n\r\ufeff"
 # Of more digits than any amount has: what has to be rounded to fit is not an exact number of the unit.
 _EXACT = Context(prec=40, traps=[Inexact, InvalidOperation])
 _FIRST_YEAR, _END_YEAR = 1970, 2200
+_Value = TypeVar("_Value", datetime, int)
+_INSTANT = re.compile(
+    r"(\d{4}-\d\d-\d\d[Tt ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d++)?)?)"
+    r"(?: ?([+-]\d\d(?::?[0-5]\d)?)|[Zz]| UTC)(?:\[[\w+/-]{1,64}\])?",
+    re.ASCII,
+)
+"""An instant of RFC 3339, section 5.6, or as Java and warehouses write it: without seconds that are nought, a blank
+before the offset, an offset without its colon or minutes, ` UTC`, or the name of a zone after the offset (RFC 9557),
+which says nothing that the offset does not. Groups: the local time, and the offset unless it is UTC by name."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +151,7 @@ class ParsedRow:
 
     With reasons it is no event, and only `event_key`, `payload_hash`, `customer_id` and `raw` may be set. An opt-out
     without `event_at` counts from its arrival on; `repairs` says why it had to be repaired, or counts as no response.
+    `unread_keys` names, sorted, the keys of a rejected row whose values are what BAD_TYPE is about.
     """
 
     reasons: set[RejectReason] = field(default_factory=set)
@@ -173,6 +184,13 @@ class ParsedRow:
     refusal: str | None = None
     repairs: list[str] | None = None
     is_opt_out: bool = False
+    unread_keys: list[str] | None = None
+
+    def reject(self, reason: RejectReason, key: str) -> None:
+        """Add a reason that the value of a key gives."""
+        self.reasons.add(reason)
+        if reason is RejectReason.BAD_TYPE:
+            self.unread_keys = sorted({*(self.unread_keys or ()), key})
 
 
 class _RepeatedKeyError(ValueError):
@@ -213,7 +231,13 @@ def parse_row(text: str, contract: Contract) -> ParsedRow:
     parsed.payload_hash = payload_hash(contract.key, canonical)
     if parsed.reasons:
         raw = _without_ids(row, contract, disguise)
-        rejected = ParsedRow(parsed.reasons, event_key=parsed.event_key, payload_hash=parsed.payload_hash, raw=raw)
+        rejected = ParsedRow(
+            parsed.reasons,
+            event_key=parsed.event_key,
+            payload_hash=parsed.payload_hash,
+            raw=raw,
+            unread_keys=parsed.unread_keys,
+        )
         return _with_wish(read_wish(row, contract.terms), rejected, row.get("event_at"), contract)
     if parsed.is_opt_out:
         parsed.event_key = _opt_out_key(parsed, row["event_id"], contract)
@@ -247,7 +271,7 @@ def _with_wish(wish: Wish | Unclear | None, rejected: ParsedRow, event_at: Any, 
         customer_id=pseudonym,
         natural_id=wish.customer,
         event_type=wish.event_type.value,
-        event_at=_instant(event_at, set()) if isinstance(event_at, str) else None,
+        event_at=_instant_or_none(event_at),
         channel=None if wish.statement.channel == EVERY else wish.statement.channel,
         statement=wish.statement._asdict(),
         refusal=RefusalKind.NO.value,
@@ -322,7 +346,7 @@ def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> Par
         if type(text) is str and 0 < len(text) <= MAX_TEXT_CHARS and "\x00" not in text:
             texts[name] = text
         elif text not in _NOTHING:
-            reasons.add(RejectReason.OUT_OF_RANGE if isinstance(text, str) else RejectReason.BAD_TYPE)
+            parsed.reject(RejectReason.OUT_OF_RANGE if isinstance(text, str) else RejectReason.BAD_TYPE, name)
     if texts.get("brand", contract.brand) != contract.brand:
         reasons.add(RejectReason.UNKNOWN_BRAND)
     if texts.get("currency", contract.currency) != contract.currency:
@@ -340,15 +364,18 @@ def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> Par
             setattr(parsed, name, disguise.field(name, texts[name]))
     if parsed.category is not None and "" in parsed.category.split("/"):
         reasons.add(RejectReason.OUT_OF_RANGE)
-    parsed.event_at = _instant(texts.get("event_at"), reasons)
+    if "event_at" in texts:
+        parsed.event_at = _kept(_instant(texts["event_at"]), "event_at", parsed)
     kind = _event_type(texts.get("event_type"), reasons)
     # Nearly every row has all that it needs among its plain texts: only of the others each value is looked at.
     if not _NEEDED[kind] <= texts.keys() and _lacks(row, _NEEDED[kind]):
         reasons.add(RejectReason.MISSING_FIELD)
     if "amount" in row:
-        parsed.amount_minor = _scaled(row["amount"], contract.exponent, MAX_MINOR, kind in _SIGNED, reasons)
+        amount = _scaled(row["amount"], contract.exponent, MAX_MINOR, kind in _SIGNED)
+        parsed.amount_minor = _kept(amount, "amount", parsed)
     if "quantity" in row:
-        parsed.quantity_milli = _scaled(row["quantity"], QUANTITY_DECIMALS, MAX_MILLI, False, reasons)
+        quantity = _scaled(row["quantity"], QUANTITY_DECIMALS, MAX_MILLI, False)
+        parsed.quantity_milli = _kept(quantity, "quantity", parsed)
     if "attributes" in row:
         _read_attributes(row["attributes"], parsed, disguise, contract)
     if shape.unknown:
@@ -420,37 +447,43 @@ def _event_type(name: str | None, reasons: set[RejectReason]) -> EventType | Non
     return kind
 
 
-def _instant(text: str | None, reasons: set[RejectReason]) -> datetime | None:
-    if text is None:
+def _kept(value: _Value | RejectReason | None, key: str, parsed: ParsedRow) -> _Value | None:
+    """The value of a key; of one that is refused none, and the row says so."""
+    if isinstance(value, RejectReason):
+        parsed.reject(value, key)
         return None
+    return value
+
+
+def _instant(text: str) -> datetime | RejectReason:
+    """An instant in UTC, to the microsecond; further decimals are cut off."""
+    found = _INSTANT.fullmatch(text)
+    if found is None:
+        return RejectReason.BAD_TYPE
+    local, offset = found.groups()
     try:
-        instant = datetime.fromisoformat(text)
-        if instant.tzinfo is None or len(text) <= len("2026-01-01"):
-            raise ValueError
+        instant = datetime.fromisoformat(local + (offset or "Z"))
         if instant.tzinfo is not UTC:
             instant = instant.astimezone(UTC)
     except (ValueError, OverflowError):
-        reasons.add(RejectReason.BAD_TYPE)
-        return None
-    if not _FIRST_YEAR <= instant.year < _END_YEAR:
-        reasons.add(RejectReason.OUT_OF_RANGE)
-        return None
-    return instant
+        return RejectReason.BAD_TYPE
+    return instant if _FIRST_YEAR <= instant.year < _END_YEAR else RejectReason.OUT_OF_RANGE
 
 
-def _scaled(value: Any, decimals: int, limit: int, signed: bool, reasons: set[RejectReason]) -> int | None:
+def _instant_or_none(value: Any) -> datetime | None:
+    instant = _instant(value) if isinstance(value, str) else None
+    return None if isinstance(instant, RejectReason) else instant
+
+
+def _scaled(value: Any, decimals: int, limit: int, signed: bool) -> int | RejectReason | None:
     """A decimal number, given as text or number, as an integer of 10^-decimals."""
     if value is None or value == "":
         return None
     is_whole = type(value) is int
     scaled: int | RejectReason = value * 10**decimals if is_whole else _exactly_scaled(value, decimals, limit)
     if isinstance(scaled, RejectReason):
-        reasons.add(scaled)
-        return None
-    if abs(scaled) > limit or (scaled < 0 and not signed):
-        reasons.add(RejectReason.OUT_OF_RANGE)
-        return None
-    return scaled
+        return scaled
+    return RejectReason.OUT_OF_RANGE if abs(scaled) > limit or (scaled < 0 and not signed) else scaled
 
 
 def _exactly_scaled(value: Any, decimals: int, limit: int) -> int | RejectReason:
@@ -483,7 +516,7 @@ def _read_attributes(value: Any, parsed: ParsedRow, disguise: Disguise, contract
     if value is None:
         return
     if not isinstance(value, dict) or any(isinstance(one, dict | list) for one in value.values()):
-        parsed.reasons.add(RejectReason.BAD_TYPE)
+        parsed.reject(RejectReason.BAD_TYPE, "attributes")
         return
     attributes: dict[str, str | None] = {}
     for name, one in value.items():

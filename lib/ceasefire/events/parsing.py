@@ -38,6 +38,7 @@ _ARROW_TYPES: dict[str, pa.DataType] = {
     "statement": to_arrow_schema(StructType([StructField("statement", STATEMENT)])).field(0).type,
     "repairs": pa.list_(pa.string()),
     "is_opt_out": pa.bool_(),
+    "unread_keys": pa.list_(pa.string()),
 }
 _SPARK_TYPES = {
     "reasons": ArrayType(StringType()),
@@ -49,6 +50,7 @@ _SPARK_TYPES = {
     "statement": STATEMENT,
     "repairs": ArrayType(StringType()),
     "is_opt_out": BooleanType(),
+    "unread_keys": ArrayType(StringType()),
 }
 _FIELDS = tuple(one.name for one in fields(ParsedRow))
 _values = attrgetter(*_FIELDS)

@@ -56,7 +56,7 @@ _SAID_BESIDES = (
 )
 """What a profile, an order or a response says besides a no."""
 _NOT_IN_RAW = {ROW_ID, *_POSITION, "reasons", "raw", "natural_id", "payload_hash", "statement", "refusal"} | {
-    *("repairs", "is_opt_out"),
+    *("repairs", "is_opt_out", "unread_keys"),
 }
 
 

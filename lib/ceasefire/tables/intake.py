@@ -76,6 +76,9 @@ QUARANTINED_EVENTS = DeltaTable(
         column("ingest_batch", LongType(), "batch with which it arrived"),
         column("ingested_at", TimestampType(), "UTC instant of that batch"),
         column("reasons", ArrayType(StringType()), "vocabulary.RejectReason, each once, sorted"),
+        column(
+            "unread_keys", ArrayType(StringType()), "keys whose values `bad_type` is about, each once, sorted", True
+        ),
         column("source_file", StringType(), "file it stood in"),
         column("source_block", LongType(), "byte offset of the block of the file that one task read"),
         column("source_row", LongType(), "row within that block, from 1"),
