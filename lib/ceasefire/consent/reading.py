@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ceasefire.consent.broken_rows import PLAIN_VALUE_KEYS, VALUE_KEYS, Several, attributes_of
@@ -11,6 +12,8 @@ from ceasefire.consent.terms import CAMPAIGN, EVERY_WORDS, TOPIC, ConsentTerms, 
 from ceasefire.consent.words import EVERYTHING, Answer, Meaning, answer_of, folded, is_refused, meaning, words
 from ceasefire.vocabulary import EVERY, EventType, MessageClass, RefusalKind, RejectReason
 
+_MAX_NUMBER = 10**40
+"""A larger number is no customer's: to write it out could take all memory."""
 SAYS_CONSENT = frozenset(
     (
         EventType.CONSENT_CHANGED,
@@ -331,10 +334,17 @@ def _customers(row: Mapping[str, Any]) -> list[str]:
     for key, value in row.items():
         if folded(key) == "customerid":
             for each in value if isinstance(value, Several) else (value,):
-                customer = _plain(each)
+                customer = _plain(_whole(each))
                 if customer is not None:
                     named[customer] = None
     return list(named)
+
+
+def _whole(value: Any) -> Any:
+    """A number that is whole as an integer, so that `1001.0` and `1e3` name whom they are meant to name."""
+    if isinstance(value, float | Decimal) and -_MAX_NUMBER < value < _MAX_NUMBER and value == int(value):
+        return int(value)
+    return value
 
 
 def _plain(value: Any) -> str | None:

@@ -74,6 +74,7 @@ _OWN_ENTRIES = (*CONSENTS, DERIVED_ZONE)
 _REQUIRED = ("event_id", "brand", "customer_id", "event_type", "event_at")
 _KEPT_TEXTS = {"source", "category", "product_id", "order_id", "campaign_id", "send_id", "channel", "referrer"}
 _ALL_TEXTS = {*_REQUIRED, *_KEPT_TEXTS, "currency"}
+_IDS = {"event_id", "customer_id", "order_id", "product_id", "campaign_id", "send_id"}
 _NUMBERS = ("quantity", "amount")
 _NO_TEXTS = {*_NUMBERS, "attributes"}
 _ALSO_REQUIRED: Mapping[EventType, tuple[str, ...]] = {
@@ -220,6 +221,11 @@ def parse_row(text: str, contract: Contract) -> ParsedRow:
         row, end = _DECODER.raw_decode(bare)
         if end < len(bare) or not isinstance(row, dict) or (_may_be_too_deep(text) and _is_too_deep(row)):
             raise _NoEventError
+        shape = _shape(tuple(row))
+        for name in shape.ids:
+            if type(row[name]) is int:
+                # An id is a text; a whole number has one, and the row is the same with either.
+                row[name] = str(row[name])
         canonical = as_json(row).encode()
         disguise = Disguise.of(row, contract.key, contract.harmless)
     except _NonFiniteError:
@@ -227,7 +233,7 @@ def parse_row(text: str, contract: Contract) -> ParsedRow:
     except (ValueError, RecursionError, InvalidOperation):
         # UnicodeEncodeError, from half of a surrogate pair, is a ValueError too.
         return _broken(text, RejectReason.CORRUPT, contract)
-    parsed = _checked(row, contract, disguise)
+    parsed = _checked(row, shape, contract, disguise)
     parsed.payload_hash = payload_hash(contract.key, canonical)
     if parsed.reasons:
         raw = _without_ids(row, contract, disguise)
@@ -325,6 +331,7 @@ class _Shape(NamedTuple):
 
     texts: tuple[str, ...]
     kept: tuple[str, ...]
+    ids: tuple[str, ...]
     unknown: tuple[str, ...]
 
 
@@ -332,13 +339,12 @@ class _Shape(NamedTuple):
 @lru_cache(maxsize=256)
 def _shape(keys: tuple[str, ...]) -> _Shape:
     unknown = set(keys) - _ALL_TEXTS - _NO_TEXTS
-    return _Shape(*(tuple(key for key in keys if key in ones) for ones in (_ALL_TEXTS, _KEPT_TEXTS, unknown)))
+    return _Shape(*(tuple(key for key in keys if key in ones) for ones in (_ALL_TEXTS, _KEPT_TEXTS, _IDS, unknown)))
 
 
-def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> ParsedRow:
+def _checked(row: dict[str, Any], shape: _Shape, contract: Contract, disguise: Disguise) -> ParsedRow:
     parsed = ParsedRow()
     reasons = parsed.reasons
-    shape = _shape(tuple(row))
     texts = {}
     for name in shape.texts:
         # Nearly all are plain: a call for each of them is half of the time of the loop.
@@ -391,8 +397,11 @@ def _checked(row: dict[str, Any], contract: Contract, disguise: Disguise) -> Par
         parsed.event_type = texts["event_type"]
         if kind in _REQUIRED_ATTRIBUTES and _lacks(parsed.attributes or {}, _REQUIRED_ATTRIBUTES[kind]):
             reasons.add(RejectReason.MISSING_FIELD)
-        if kind in _MERGES and (parsed.attributes or {}).get(OTHER_CUSTOMER) == parsed.customer_id:
-            reasons.add(RejectReason.OUT_OF_RANGE)
+        if kind in _MERGES and parsed.attributes is not None:
+            if isinstance(row["attributes"].get(OTHER_CUSTOMER), bool | Decimal):
+                parsed.reject(RejectReason.BAD_TYPE, OTHER_CUSTOMER)
+            if parsed.attributes.get(OTHER_CUSTOMER) == parsed.customer_id:
+                reasons.add(RejectReason.OUT_OF_RANGE)
         if not reasons and (parsed.attributes or shape.unknown or kind in _SPEAKS):
             _read_statement(kind, row, channel, parsed, shape, contract)
         if contract.machine_agents is not None and kind in RESPONSES and not reasons:

@@ -59,7 +59,7 @@ BAD_ROWS: list[tuple[str, Any, list[str]]] = [
     ("an object without anything", "{}", ["missing_field"]),
     ("a key in another case", without("amount") | {"Amount": "1.00"}, ["missing_field"]),
     ("an amount that is the empty text", row(amount=""), ["missing_field"]),
-    ("a customer that is a number", row(customer_id=12345), ["bad_type"]),
+    ("a customer that is a number with decimals", row(customer_id=12345.0), ["bad_type"]),
     ("an event id that is false", row(event_id=False), ["bad_type"]),
     ("a category that is a list", row("browse", category=["ski"]), ["bad_type"]),
     ("an amount that is a truth", row(amount=True), ["bad_type"]),

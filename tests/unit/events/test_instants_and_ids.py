@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unit.events.event_rows import parsed, row
+from unit.events.event_rows import parsed, row, without
 
 NOON = datetime(2026, 3, 1, 11, tzinfo=UTC)
 
@@ -108,3 +109,55 @@ def test_what_cannot_be_read_is_named_by_its_keys() -> None:
 
     assert rejected.unread_keys == ["amount", "attributes", "event_at", "quantity", "source"]
     assert parsed(row(amount="-1")).unread_keys is None
+
+
+IDS = ("event_id", "customer_id", "order_id", "product_id", "campaign_id", "send_id")
+NO_IDS = ["1001.0", "1001.5", "1e3", "1E3", "true", "false", "[1001]", '{"id": 1001}']
+
+
+@pytest.mark.parametrize("key", IDS)
+@pytest.mark.parametrize("number", [0, 7, -7, 1001, 10**30])
+def test_an_id_that_is_a_whole_number_is_the_same_as_its_text(key: str, number: int) -> None:
+    assert parsed(row("order_line", **{key: number})) == parsed(row("order_line", **{key: str(number)}))
+
+
+@pytest.mark.parametrize("key", IDS)
+@pytest.mark.parametrize("text", NO_IDS)
+def test_any_other_value_that_is_no_text_is_no_id_and_its_key_is_named(key: str, text: str) -> None:
+    rejected = parsed(json.dumps(without(key, "order_line"))[:-1] + f', "{key}": {text}}}')
+
+    assert "bad_type" in rejected.reasons
+    assert rejected.unread_keys == [key]
+
+
+@pytest.mark.parametrize("key", IDS)
+@pytest.mark.parametrize("text", NO_IDS)
+def test_a_wish_to_be_left_alone_is_heard_whatever_is_wrong_with_its_ids(key: str, text: str) -> None:
+    heard = parsed(json.dumps(without(key, "unsubscribed"))[:-1] + f', "{key}": {text}}}')
+
+    # A truth, a list and an object name nobody who could be left alone.
+    assert heard.is_opt_out == (key != "customer_id" or text[0] == "1")
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [("1001", "}"), ("1001.0", "}"), ("1.001e3", "}"), ("1001", ', "note": '), ("1001.0", ', "note": ')],
+)
+def test_a_wish_reaches_the_customer_whose_number_a_program_wrote_with_decimals(text: str, rest: str) -> None:
+    heard = parsed(json.dumps(without("customer_id", "unsubscribed"))[:-1] + f', "customer_id": {text}' + rest)
+
+    assert heard.is_opt_out
+    assert heard.customer_id == parsed(row(customer_id="1001")).customer_id
+
+
+def test_a_wish_of_a_customer_of_a_thousand_million_digits_stops_nothing() -> None:
+    unsubscribed = json.dumps(without("customer_id", "unsubscribed"))[:-1] + ', "customer_id": 1e999999999}'
+
+    assert parsed(unsubscribed).is_opt_out
+
+
+def test_a_merge_into_a_number_is_one_into_its_text_and_into_a_decimal_it_is_none() -> None:
+    merges = [parsed(row("customer_merged", attributes={"into": into})) for into in (1001, "1001", 1001.0, True)]
+
+    assert [merge.unread_keys for merge in merges] == [None, None, ["into"], ["into"]]
+    assert merges[0].attributes == merges[1].attributes
