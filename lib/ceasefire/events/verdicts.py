@@ -9,8 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import LongType, StructField, StructType, TimestampType
 
+from ceasefire.arrow import batch_of
 from ceasefire.consent import SAYS_CONSENT
 from ceasefire.events.blocks import BLOCK_ID, Rejected, are_well_formed, events_in, others_in, take_rows
 from ceasefire.events.parsing import PARSED_SCHEMA, ROW_ID
@@ -143,6 +145,7 @@ def batch_totals(keys: DataFrame, now: datetime) -> DataFrame:
         keys: as `batch_keys` finds them.
         now: what happened later says nothing of how new the batch is.
     """
+    totals = to_arrow_schema(_TOTALS_SCHEMA, timezone="UTC")
 
     def add_up(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
@@ -152,7 +155,7 @@ def batch_totals(keys: DataFrame, now: datetime) -> DataFrame:
                 "well_formed_count": pc.sum(batch["row_count"].filter(batch["key_hash"].is_valid())),
                 "newest_at": pc.max(batch["last_at"].filter(has_happened)),
             }
-            yield pa.RecordBatch.from_pydict({name: pa.array([one.as_py()], one.type) for name, one in total.items()})
+            yield batch_of({name: pa.array([part.as_py()], part.type) for name, part in total.items()}, totals)
 
     return keys.mapInArrow(add_up, _TOTALS_SCHEMA)
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from ceasefire.addresses import KINDS, AddressRules
-from ceasefire.arrow import BoolArray
+from ceasefire.arrow import BoolArray, batch_of
 from ceasefire.config.suppressions import SuppressionLists, read_suppressions, suppressed_mask
 from ceasefire.pipelines.operators import count_on_hold, customers_on_hold
 from ceasefire.pipelines.workspace import Workspace
@@ -19,6 +20,8 @@ from ceasefire.tables import CONTACTS_VAULT
 _READ = ("customer_id", "natural_id", *KINDS)
 _ALSO = {"customer_id": "natural_id"}
 """What else names the same as a column does."""
+
+_LISTED = pa.schema([("customer_id", pa.string()), ("listed", pa.list_(pa.string()))])
 
 
 def on_hold(workspace: Workspace) -> DataFrame | None:
@@ -42,7 +45,7 @@ def on_suppression_lists(workspace: Workspace) -> DataFrame | None:
     if lists.is_empty:
         return None
     contacts = read_table(workspace.lake, CONTACTS_VAULT).select(*_READ)
-    return contacts.mapInArrow(keep_listed(lists, rules), "customer_id string, listed array<string>")
+    return contacts.mapInArrow(keep_listed(lists, rules), from_arrow_schema(_LISTED))
 
 
 def marked_as_held_back(workspace: Workspace, customers: DataFrame) -> DataFrame:
@@ -68,9 +71,8 @@ def keep_listed(
                 column: _mask(lists, batch, {column, _ALSO.get(column)}, rules) for column in ("customer_id", *KINDS)
             }
             found = [[column for column, mask in masks.items() if mask[row]] for row in range(batch.num_rows)]
-            listed = pa.RecordBatch.from_pydict(
-                {"customer_id": batch.column("customer_id"), "listed": pa.array(found, pa.list_(pa.string()))}
-            )
+            kinds = pa.array(found, pa.list_(pa.string()))
+            listed = batch_of({"customer_id": batch.column("customer_id"), "listed": kinds}, _LISTED)
             yield listed.filter(pa.array([bool(columns) for columns in found], pa.bool_()))
 
     return keep

@@ -12,7 +12,9 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
 
+from ceasefire.arrow import batch_of
 from ceasefire.config.kafka import Broker
 from ceasefire.errors import EnvironmentMissingError, UsageError
 from ceasefire.pipelines.operators import erased_customers
@@ -27,7 +29,7 @@ from ceasefire.tables import REVOKED_SENDS, SEND_QUEUE, DeltaTable
 CLOCKS_APART = timedelta(minutes=10)
 """How far the broker's clock may lag behind the one that released a send."""
 
-_MESSAGES = "topic string, key string, value string, send_id string"
+_MESSAGES = pa.schema([(name, pa.string()) for name in ("topic", "key", "value", SEND_ID)])
 
 
 def start_queue_topics(workspace: Workspace, once: bool) -> Followers:
@@ -137,7 +139,7 @@ def as_messages(
                 "value": [as_json(row) for row in rows],
                 SEND_ID: [row[SEND_ID] for row in rows],
             }
-            yield pa.RecordBatch.from_pydict({name: pa.array(one, pa.string()) for name, one in columns.items()})
+            yield batch_of({name: pa.array(texts, pa.string()) for name, texts in columns.items()}, _MESSAGES)
 
     return convert
 
@@ -172,6 +174,6 @@ def _publish(
     published = published_since(rows.sparkSession, broker, batch["topics"], since, header)
     fresh = rows.join(published.distinct(), on=SEND_ID, how="left_anti").select(*rows.columns)
     in_order = fresh.repartition("customer_id").sortWithinPartitions(ordered_by, SEND_ID)
-    messages = in_order.mapInArrow(as_messages(prefix, as_json), _MESSAGES)
+    messages = in_order.mapInArrow(as_messages(prefix, as_json), from_arrow_schema(_MESSAGES))
     carried = F.struct(F.lit(header).alias("key"), F.col(SEND_ID).cast("binary").alias("value"))
     publish(messages.select("topic", "key", "value", F.array(carried).alias("headers")), broker)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ceasefire.arrow import batch_of
 from ceasefire.config.schedule import day_number, first_allowed, local_time
 from ceasefire.config.units import LocalHours, instant_micros
 from ceasefire.consent import CAMPAIGN
@@ -167,7 +168,20 @@ def judged(sends: pa.RecordBatch, rules: GateRules) -> pa.RecordBatch:
             columns[name] = pa.array(
                 [value and str(value) for value in values] if kind == pa.string() else values, kind
             )
-    return pa.RecordBatch.from_pydict(columns)
+    return batch_of(columns, with_answers(sends.schema, CONCERNS, VERDICT))
+
+
+def with_answers(sends: pa.Schema, asked: Collection[str], answers: Mapping[str, pa.DataType]) -> pa.Schema:
+    """Return the schema of sends without the columns that only the gate reads, and with its answers behind the others.
+
+    Args:
+        sends: as the gate takes them.
+        asked: columns that only the gate reads.
+        answers: VERDICT or REFUSED.
+    """
+    return pa.schema(
+        [*(field for field in sends if field.name not in asked), *map(pa.field, answers, answers.values())]
+    )
 
 
 def verdict_on(send: Row, rules: GateRules) -> Verdict:
@@ -243,7 +257,8 @@ def refused(sends: pa.RecordBatch, now: int, topics: Mapping[str, Collection[str
     columns |= {
         name: pa.array([word[place] for word in words], kind) for place, (name, kind) in enumerate(REFUSED.items())
     }
-    return pa.RecordBatch.from_pydict(columns).filter(pc.is_valid(columns["reason"]))
+    schema = with_answers(sends.schema, ("news", "refusals"), REFUSED)
+    return batch_of(columns, schema).filter(pc.is_valid(columns["reason"]))
 
 
 def _zone(send: Row, rules: GateRules) -> str:
