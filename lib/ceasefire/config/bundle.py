@@ -221,22 +221,32 @@ def _customer_key(text: str, environment: Mapping[str, str]) -> tuple[bytes, lis
 
 
 def _read_list(path: Path, name: str, column: str) -> tuple[tuple[str, ...], list[Problem]]:
+    """The ids of a CSV file of one column, without the blanks around them, and everything that is wrong with it."""
     try:
         text, problems = read_text(path, name, MAX_LIST_BYTES)
-        # Spreadsheets begin a UTF-8 file with a mark.
-        rows = list(csv.reader(text.removeprefix("\ufeff").splitlines()))
-    except (OSError, csv.Error) as error:
+    except OSError as error:
         return (), [Problem(name, "cannot be read as CSV", shown(str(error)))]
     if problems:
         return (), problems
-    if not rows or rows[0] != [column]:
-        got = ",".join(rows[0]) if rows else "an empty file"
+    rows: list[list[str]] = []
+    # Spreadsheets begin a UTF-8 file with a mark.
+    for number, line in enumerate(text.removeprefix("\ufeff").removesuffix("\n").split("\n"), start=1):
+        try:
+            cells = next(csv.reader([line], strict=True), [])
+        except csv.Error as error:
+            if line.count('"') % 2 == 0:
+                return (), [Problem(name, "cannot be read as CSV", shown(f"{error}, in line {number}"))]
+            place = f"{name}:{number}"
+            problems.append(Problem(place, "a quotation mark is not closed", shown(line), "one id a line"))
+            cells = []
+        else:
+            cells = [cell.strip() for cell in cells]
+            if number > 1 and (len(cells) != 1 or not cells[0]):
+                problems.append(Problem(f"{name}:{number}", f"not one {column.replace('_', ' ')}", shown(line)))
+        rows.append(cells)
+    if not text or (rows[0] and rows[0] != [column]):
+        got = ",".join(rows[0]) if text else "an empty file"
         return (), [Problem(f"{name}:1", "wrong header", shown(got), f"one column, {column}")]
-    problems = [
-        Problem(f"{name}:{number}", f"not one {column.replace('_', ' ')}", shown(",".join(row)))
-        for number, row in enumerate(rows[1:], start=2)
-        if len(row) != 1 or not row[0].strip()
-    ]
     return tuple(row[0] for row in rows[1:] if row), problems
 
 

@@ -73,6 +73,31 @@ def test_a_list_that_a_spreadsheet_wrote_is_read_like_any_other(tmp_path: Path) 
     assert set(bundle.lists["audiences/club.csv"]) == {pseudonym("anna"), pseudonym("bert, jr")}
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", "\u00a0", "\u202f", "\u3000"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_blanks_around_the_ids_of_a_list_do_not_count(tmp_path: Path, blank: str, line_end: str, mark: str) -> None:
+    folder = write(tmp_path, WITH_LIST | {"audiences/club.csv": ""})
+    lines = [f"customer_id{blank}", f"{blank}anna", f'"{blank}bert, jr"', f"carl{blank}"]
+    (folder / "audiences" / "club.csv").write_bytes((mark + line_end.join([*lines, ""])).encode())
+
+    bundle, problems = read(folder)
+
+    assert problems == []
+    assert set(bundle.lists["audiences/club.csv"]) == {pseudonym("anna"), pseudonym("bert, jr"), pseudonym("carl")}
+
+
+def test_a_quotation_mark_that_is_not_closed_is_refused_with_its_line_and_hides_no_other(tmp_path: Path) -> None:
+    folder = write(tmp_path, WITH_LIST | {"audiences/club.csv": 'customer_id\nanna\n"bert\ncarl\n"dora\n'})
+
+    _, problems = read(folder)
+
+    assert problems == [
+        f"audiences/club.csv:{line}: a quotation mark is not closed, got '\"{name}', allowed: one id a line"
+        for line, name in ((3, "bert"), (5, "dora"))
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
