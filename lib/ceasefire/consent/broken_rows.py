@@ -25,6 +25,7 @@ _SEARCHED_CHARS = 1 << 20
 _MAX_DEPTH = 32
 _DIFFERS_UNREAD = frozenset(("channel", "purpose", "topic", "scope", "campaignid", "brand", "eventat"))
 _AROUND = "\ufeff,; \t\r\n"
+_WHOLE_WITH_DECIMALS = re.compile(r"^(-?[1-9]\d*)\.0+$")
 _FIRST_KEY = re.compile(r"\{\s*\"[^\"\\]{1,100}\"\s*:")
 _END = r"(?=\s*(?:[,;&|{}\[\]\r\n\"']|$)|\s+[\"']?[A-Za-z][\w.-]{0,100}[\"']?\s*[:=])"
 _TOKEN = re.compile(
@@ -100,6 +101,8 @@ def _found_in(text: str) -> dict[str, Any]:
         elif kind in ("text", "single", "plain"):
             name = next(filter(None, (found["key"], found["quoted"], found["bare"])))
             value = _decoded(found[kind]) if kind == "text" else found[kind].strip()
+            if kind == "plain":
+                value = _WHOLE_WITH_DECIMALS.sub(r"\1", value)
             if kind != "plain" or value != "null":
                 levels[-1][1].append((_decoded(name), value))
             key = None
