@@ -18,6 +18,7 @@ from ceasefire.ids import address_key
 from ceasefire.vocabulary import AddressFault
 
 __all__ = [
+    "BLANKS",
     "EMAIL",
     "KINDS",
     "PHONE",
@@ -26,7 +27,9 @@ __all__ = [
     "address_key",
     "is_region",
     "normalised",
+    "other_readings",
     "read_anew",
+    "spellings",
 ]
 
 EMAIL, PHONE, PUSH_TOKEN = "email", "phone", "push_token"
@@ -44,12 +47,14 @@ PLACEHOLDERS = frozenset(
 _NO_ONES_MAILBOX = frozenset({"na", "nil", "noemail", "nomail", "none", "null", "unknown"})
 _LONGEST_PLACEHOLDER = 32
 _LONGEST_ADDRESS = 1000  # characters, its name included; a push token may be longer
-_BLANKS = (
+BLANKS = (
     "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
     # and what cannot be seen at all: joiners, marks of direction and of byte order
     "\xad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 )
+"""What is never meant around an id or an address: blanks, and characters that cannot be seen."""
+
 _NOT_A_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
 _DISPLAY_FORM = re.compile(r"[^<>]*<([^<>]*)>")
 # Nearly every address looks so; the library says the same of them and takes far longer.
@@ -62,6 +67,9 @@ _CALLING_CODE_DIGITS = (1, 2, 3)
 _LONGEST_PLAIN = 64  # so that no part of it can be too long
 _NO_MAIL_BELOW = frozenset({"arpa", "local", "localhost", "onion"})
 _OF_TESTS, _STANDS_FOR_IT = ".invalid", ".example"
+_PUNYCODE = "xn--"
+_PHONE_START = re.compile(r"[+\uff0b\d]")
+_WHOLE_NUMBER = re.compile(r"(\+?[0-9]+)[.,]0+")
 _PHONE_SCHEME = re.compile(r"\s*tel:", re.I)
 _PHONE_EXTENSION = re.compile(r"(?:;.*|(?:\s*[,;]?\s*(?:extension|ext|x|#)[.:]?\s*[0-9]{1,7}\s*#?))\Z", re.I)
 
@@ -102,7 +110,7 @@ def read_anew(kind: str, text: str, rules: AddressRules) -> str | AddressFault:
     plain = _plain_email(text, rules) if kind == EMAIL else _plain_phone(text) if kind == PHONE else None
     if plain is not None:
         return plain
-    address = text.strip(_BLANKS)
+    address = text.strip(BLANKS)
     if not address:
         return AddressFault.BLANK
     if _is_placeholder(address):
@@ -116,6 +124,59 @@ def read_anew(kind: str, text: str, rules: AddressRules) -> str | AddressFault:
     except (ValueError, NumberParseException):
         return AddressFault.MALFORMED
     return address
+
+
+def other_readings(kind: str, text: str, rules: AddressRules) -> set[str]:
+    """Return what a phone number may also be if a spreadsheet took its `+` or its first zero; else nothing.
+
+    Of 4915123456789 the country may be in front, whatever `normalised` makes of it. Without a region there is no other
+    reading, since nobody knows whether the country is there. Numbers with a + or a zero in front have none either.
+
+    Args:
+        kind: one of KINDS.
+        text: as the customer or a tool wrote it.
+        rules: of the brand.
+    """
+    if kind != PHONE or rules.region is None or text.startswith("+"):
+        return set()
+    start = _PHONE_START.search(text)
+    if start is None or not start[0].isdigit() or not int(start[0]):
+        return set()
+    before, number = text[: start.start()], text[start.start() :]
+    international = read_anew(PHONE, f"{before}+{number}", rules)
+    with_zero = read_anew(PHONE, f"{before}0{number}", rules)
+    found = set() if isinstance(international, AddressFault) else {str(international)}
+    # Only some countries keep the zero, and elsewhere it would make a number of one that is too short.
+    if not isinstance(with_zero, AddressFault) and phonenumbers.is_valid_number(phonenumbers.parse(with_zero)):
+        found.add(str(with_zero))
+    return found
+
+
+def spellings(kind: str, text: str, rules: AddressRules) -> set[str]:
+    """Return the forms of an address that other tools hash, with the one that is compared.
+
+    - email: the address alone, as it was written and in small letters, its domain in Unicode and in ASCII.
+    - phone: E.164 with and without its +, in each reading.
+    - push_token: without blanks around it.
+
+    Args:
+        kind: one of KINDS.
+        text: as the customer or a tool wrote it.
+        rules: of the brand.
+    """
+    if kind == EMAIL and len(text) <= _LONGEST_PLAIN and _PLAIN_EMAIL.fullmatch(text):
+        local, _, domain = text.partition("@")
+        return {text, text.lower(), f"{local}@{domain.lower()}"}
+    if kind == PHONE and _plain_phone(text) is not None:
+        return {text, text.removeprefix("+")}
+    address = normalised(kind, text, rules)
+    known = set() if isinstance(address, AddressFault) else {str(address)}
+    if kind == EMAIL:
+        return known | _email_spellings(text, known)
+    if kind == PHONE:
+        known |= other_readings(kind, text, rules)
+        known |= {number.removeprefix("+") for number in known}
+    return known
 
 
 def is_region(text: str) -> bool:
@@ -161,10 +222,30 @@ def _email(text: str, rules: AddressRules) -> str | AddressFault:
 def _bare_email(text: str) -> str:
     """The address without the name of its owner and without what makes a link of it."""
     shown = _DISPLAY_FORM.fullmatch(text)
-    address = shown[1].strip(_BLANKS) if shown else text
+    address = shown[1].strip(BLANKS) if shown else text
     if address[:7].lower() == "mailto:":
-        address = address[7:].partition("?")[0].strip(_BLANKS)
+        address = address[7:].partition("?")[0].strip(BLANKS)
     return address
+
+
+def _email_spellings(text: str, known: set[str]) -> set[str]:
+    """The bare address in the forms that differ from the one that is known, if the library accepts it."""
+    bare = _bare_email(text.strip(BLANKS))
+    local, _, domain = bare.rpartition("@")
+    locals_, domains = {local, local.lower()}, {domain, domain.lower()}
+    if bare.isascii() and _PUNYCODE not in domain.lower():
+        return {f"{name}@{place}" for name in locals_ for place in domains}
+    locals_ |= {unicodedata.normalize("NFC", name) for name in locals_}
+    for address in known:
+        local, _, domain = address.rpartition("@")
+        locals_.add(local)
+        domains |= {domain, ".".join(_in_unicode(label) for label in domain.split("."))}
+    return {f"{name}@{place}" for name in locals_ for place in domains}
+
+
+def _in_unicode(label: str) -> str:
+    """A label of a domain that the library accepts, in the letters that its owner writes."""
+    return label.removeprefix(_PUNYCODE).encode().decode("punycode") if label.startswith(_PUNYCODE) else label
 
 
 def _checked_email(address: str) -> tuple[str, str]:
@@ -235,7 +316,9 @@ def _phone(text: str, rules: AddressRules) -> str | AddressFault:
     """
     if len(text) > _LONGEST_ADDRESS or _has_letters(text):
         return AddressFault.MALFORMED
-    number = phonenumbers.parse(text, rules.region)
+    # Spreadsheets and programs write a whole number so, whose zero the library would dial.
+    whole = _WHOLE_NUMBER.fullmatch(text)
+    number = phonenumbers.parse(whole[1] if whole else text, rules.region)
     if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
         return AddressFault.MALFORMED
     if _is_one_digit_repeated(number):

@@ -9,8 +9,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,7 +21,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from ceasefire.addresses import EMAIL, KINDS, PHONE, PUSH_TOKEN, AddressRules, normalised, read_anew
+from ceasefire.addresses import (
+    BLANKS,
+    EMAIL,
+    KINDS,
+    PHONE,
+    PUSH_TOKEN,
+    AddressRules,
+    other_readings,
+    read_anew,
+    spellings,
+)
 from ceasefire.arrow import BoolArray
 from ceasefire.config.bundle import MAX_LIST_BYTES
 from ceasefire.config.parsing import shown, too_large
@@ -37,10 +49,26 @@ HashArray = npt.NDArray[np.bytes_]
 
 _HASH = "S32"
 _NO_HASHES: HashArray = np.empty(0, _HASH)
-_DIGEST = re.compile(r"[0-9a-f]{64}", re.I)
+_DIGEST_DIGITS, _PSEUDONYM_DIGITS = 64, 32
+_DIGEST = re.compile(rf"[0-9a-f]{{{_DIGEST_DIGITS}}}", re.I)
+_PSEUDONYM = re.compile(rf"[0-9a-f]{{{_PSEUDONYM_DIGITS}}}")
+_NO_ID = r"null|none|nan|nil|undefined|n/a|<na>"
+# Nearly every id looks so, and there is nothing to find in it.
+_PLAIN_ID = re.compile(rf"(?!(?:{_NO_ID})\Z)[\w@-]+", re.I | re.A)
+_PLACEHOLDER = re.compile(_NO_ID, re.I)
+_WHOLE_NUMBER = re.compile(r"([0-9]{1,15})\.0+")
+_OF_A_SPREADSHEET = re.compile(
+    r"[='].*|[+-]?[0-9]+[.,][0-9]+e[+-]?[0-9]+|[0-9]+e\+[0-9]+|[0-9]{16,}\.0+|#(?:n/a|nv|[a-z/0]+[!?]|#*)", re.I | re.S
+)
+_MORE_THAN_ONE = {
+    CUSTOMER: re.compile(r'[;,"\x00-\x1f\x7f]'),
+    PHONE: re.compile(r";\s*(?!ext=|isub=|phone-context=)\S", re.I),
+    PUSH_TOKEN: re.compile(r"[;\x00-\x1f\x7f]"),
+}
+_AS_ALIKE = 0.85
 _PROBLEMS_TOLD = 20
 _LONGEST_HEADER = 1000
-_NAMES = {EMAIL: "an e-mail address", PHONE: "a phone number", PUSH_TOKEN: "a push token"}
+_NAMES = {CUSTOMER: "a customer id", EMAIL: "an e-mail address", PHONE: "a phone number", PUSH_TOKEN: "a push token"}
 _SAID_OF = {
     AddressFault.BLANK: "nothing stands here",
     AddressFault.PLACEHOLDER: "a placeholder stands here",
@@ -95,7 +123,7 @@ def suppressed_mask(
     """Which of n rows are on a list, by the customer or by any of the addresses that are given.
 
     An address counts for the mailbox, not for the person: give the address that a send goes to, and null for the
-    others. Hashed entries are compared with the normalised value and with the other spellings that tools hash.
+    others. Entries are compared with every form that an id or an address may have in a list or under a hash.
 
     Shapes:
         customer_ids, natural_ids  (n,) texts; null: not asked
@@ -120,16 +148,20 @@ def suppressed_mask(
 
 
 def _spellings(column: str, text: str, rules: AddressRules) -> set[str]:
-    """The spellings of an id or an address that another tool may have hashed."""
-    if column == CUSTOMER:
-        return {text, text.strip()}
-    address = normalised(column, text, rules)
-    spellings = set() if isinstance(address, AddressFault) else {str(address)}
-    if column == EMAIL:
-        spellings.add(text.strip().lower())
-    if column == PHONE:
-        spellings |= {spelling.removeprefix("+") for spelling in spellings}
-    return spellings
+    """The spellings of an id or an address that a list may have, or another tool may have hashed."""
+    return _id_forms(text) if column == CUSTOMER else spellings(column, text, rules)
+
+
+def _id_forms(text: str) -> set[str]:
+    """An id as events carry it, without what cannot be seen around it, and as a whole number if it is one."""
+    bare = text.strip(BLANKS)
+    forms = {text.strip(), bare}
+    if not bare.isascii():
+        forms.add(unicodedata.normalize("NFC", bare))
+    whole = _WHOLE_NUMBER.fullmatch(bare)
+    if whole:
+        forms.add(whole[1])
+    return forms
 
 
 def _files(folder: Path) -> tuple[tuple[str, bytes], ...]:
@@ -140,9 +172,12 @@ def _files(folder: Path) -> tuple[tuple[str, bytes], ...]:
     """
     inside, problems, files = folder / FOLDER, [], []
     try:
+        problems += _strays(folder)
         paths = sorted(inside.iterdir())
     except FileNotFoundError:
         if folder.is_dir() and not inside.is_symlink():
+            if problems:
+                raise _unreadable(problems) from None
             return ()
         raise _unreadable([Problem(FOLDER, "cannot be listed", allowed=f"a folder {inside}")]) from None
     except OSError as error:
@@ -167,6 +202,45 @@ def _files(folder: Path) -> tuple[tuple[str, bytes], ...]:
     return tuple(files)
 
 
+def _strays(folder: Path) -> list[Problem]:
+    """What lies in a brand's folder, looks like its suppression lists, and would not be read.
+
+    Raises:
+        OSError: the folder cannot be listed.
+    """
+    return [
+        Problem(path.name, "would not be read", allowed=f"lists in {folder / FOLDER}/; move or rename it")
+        for path in sorted(folder.iterdir())
+        if path.name != FOLDER
+        and not path.name.startswith(".")
+        and path.suffix.lower() != ".md"
+        and (_resembles_the_folder(path.name) or _begins_as_a_list(path))
+    ]
+
+
+def _resembles_the_folder(name: str) -> bool:
+    word = name.casefold()
+    return "suppress" in word or bool(get_close_matches(word.partition(".")[0], [FOLDER], cutoff=_AS_ALIKE))
+
+
+def _begins_as_a_list(path: Path) -> bool:
+    if path.suffix.lower() != ".csv":
+        return False
+    try:
+        with path.open("rb") as file:
+            first = file.readline(_LONGEST_HEADER)
+    except OSError:
+        return False
+    # Spreadsheets of some countries part columns with a semicolon.
+    return _columns(first.decode("utf-8-sig", "replace").replace(";", ","))[0] in HEADERS
+
+
+def _columns(first: str) -> list[str]:
+    """The names of the columns in the first line of a list."""
+    columns = next(csv.reader([re.split(r"[\r\n]", first[:_LONGEST_HEADER])[0]]), [])
+    return [column.strip().lower() for column in columns] or [""]
+
+
 # A release comes every few minutes, a new list every few days.
 @lru_cache(maxsize=2)
 def _lists_of(files: tuple[tuple[str, bytes], ...], key: bytes, rules: AddressRules) -> SuppressionLists:
@@ -185,6 +259,11 @@ def _lists_of(files: tuple[tuple[str, bytes], ...], key: bytes, rules: AddressRu
             ids, wrong = _listed_ids(name, rows)
             customers |= {customer_id(key, natural_id) for natural_id in ids}
             digests[CUSTOMER] |= {_digest(natural_id) for natural_id in ids}
+            # Whoever copies from our tables or from another tool may have these instead of ids.
+            customers |= {listed for listed in ids if len(listed) == _PSEUDONYM_DIGITS and _PSEUDONYM.fullmatch(listed)}
+            digests[CUSTOMER] |= {
+                bytes.fromhex(listed) for listed in ids if len(listed) == _DIGEST_DIGITS and _DIGEST.fullmatch(listed)
+            }
             problems += wrong
         else:
             addresses, wrong = _listed_addresses(name, header, rows, rules)
@@ -207,8 +286,8 @@ def _rows(name: str, data: bytes) -> tuple[str, list[str], list[Problem]]:
         line = len(re.split(rb"\r\n|\r|\n", data[: error.start]))
         return "", [], [Problem(f"{name}:{line}", "not UTF-8 text", allowed="a file saved as CSV UTF-8")]
     first, _, rest = text.replace("\r\n", "\n").replace("\r", "\n").partition("\n")
-    columns = next(csv.reader([first[:_LONGEST_HEADER]]), [])
-    header = columns[0].strip().lower() if len(columns) == 1 else ""
+    columns = _columns(first)
+    header = columns[0] if len(columns) == 1 else ""
     if header not in HEADERS:
         # Without a header an id or an address stands here, which is nobody's business.
         named = any(known in first.lower() for known in HEADERS)
@@ -242,8 +321,9 @@ def _rows(name: str, data: bytes) -> tuple[str, list[str], list[Problem]]:
 def _listed_digests(name: str, rows: Iterable[str]) -> tuple[set[bytes], list[Problem]]:
     digests, problems = set(), []
     for line, row in enumerate(rows, start=2):
-        if _DIGEST.fullmatch(row.strip()):
-            digests.add(bytes.fromhex(row.strip()))
+        entry = row.strip(BLANKS)
+        if _DIGEST.fullmatch(entry):
+            digests.add(bytes.fromhex(entry))
         else:
             problems.append(Problem(f"{name}:{line}", "not a SHA-256", allowed="64 hexadecimal digits"))
     return digests, problems
@@ -252,10 +332,21 @@ def _listed_digests(name: str, rows: Iterable[str]) -> tuple[set[bytes], list[Pr
 def _listed_ids(name: str, rows: Iterable[str]) -> tuple[set[str], list[Problem]]:
     ids, problems = set(), []
     for line, row in enumerate(rows, start=2):
-        if row.strip():
-            ids |= {row, row.strip()}
+        if _PLAIN_ID.fullmatch(row):
+            ids.add(row)
+            continue
+        entry = row.strip(BLANKS)
+        said = _not_meant(CUSTOMER, entry)
+        if not entry:
+            said = _SAID_OF[AddressFault.BLANK]
+        elif _PLACEHOLDER.fullmatch(entry):
+            said = _SAID_OF[AddressFault.PLACEHOLDER]
+        if said:
+            problems.append(
+                _no_entry(name, line, CUSTOMER, said, f"one id a line, or its hash under {HASHED}{CUSTOMER}")
+            )
         else:
-            problems.append(Problem(f"{name}:{line}", "not a customer id", allowed="one id a line"))
+            ids |= _id_forms(row)
     return ids, problems
 
 
@@ -263,13 +354,34 @@ def _listed_addresses(name: str, kind: str, rows: Iterable[str], rules: AddressR
     addresses, problems = set(), []
     for line, row in enumerate(rows, start=2):
         address = read_anew(kind, row, rules)
-        if isinstance(address, AddressFault):
-            # Not what stands there: it is personal.
-            what = f"not {_NAMES[kind]}, {_SAID_OF[address]}"
-            problems.append(Problem(f"{name}:{line}", what, allowed=_allowed(kind, rules)))
-        else:
+        is_fault = isinstance(address, AddressFault)
+        if not is_fault and (kind == EMAIL or (kind == PHONE and address == row)):
+            # The library accepts all of it, and it can be read in one way.
             addresses.add(address)
+            continue
+        readings = other_readings(kind, row, rules) | (set() if is_fault else {address})
+        said = _not_meant(kind, row.strip(BLANKS))
+        if isinstance(address, AddressFault) and not readings:
+            said = said or _SAID_OF[address]
+        if said:
+            problems.append(_no_entry(name, line, kind, said, _allowed(kind, rules)))
+        else:
+            addresses |= readings
     return addresses, problems
+
+
+def _not_meant(header: str, entry: str) -> str:
+    """Why an entry can name nobody, though it is a text like any other; empty: it can."""
+    if header in (CUSTOMER, PUSH_TOKEN) and _OF_A_SPREADSHEET.fullmatch(entry):
+        return "a formula, an error or a rounded number of a spreadsheet stands here"
+    if header in _MORE_THAN_ONE and _MORE_THAN_ONE[header].search(entry):
+        return "more than one value stands here"
+    return ""
+
+
+def _no_entry(name: str, line: int, header: str, said: str, allowed: str) -> Problem:
+    # Not what stands there: it is personal.
+    return Problem(f"{name}:{line}", f"not {_NAMES[header]}, {said}", allowed=allowed)
 
 
 def _allowed(kind: str, rules: AddressRules) -> str:

@@ -108,6 +108,9 @@ def test_what_no_library_accepts_is_no_email_address(text: str) -> None:
         "212-555-0101 ext. 12",
         "212-555-0101 x12",
         "\u202a+1 (212) 555\u201101\u00ad01\u202c",
+        "2125550101.0",
+        "+12125550101.00",
+        "2125550101,0",
     ],
 )
 def test_spellings_of_one_number_are_one_number_in_the_brands_country(spelling: str) -> None:

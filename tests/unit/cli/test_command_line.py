@@ -89,6 +89,21 @@ def test_a_suppression_list_that_cannot_be_read_is_found_before_it_holds_anythin
     assert said.err.startswith("suppressions/old.csv:3: not an e-mail address, what stands here is malformed")
 
 
+@pytest.mark.parametrize("name", ["suppression", "Suppressions"])
+def test_a_folder_of_suppression_lists_under_a_wrong_name_is_not_called_fine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    folder = write_brand(tmp_path / "brand")
+    (folder / name).mkdir()
+    (folder / name / "old.csv").write_text("email\nanna@example.com\n")
+
+    code = exit_code_of(["validate", "--conf", str(folder)])
+
+    said = capsys.readouterr()
+    assert (code, said.out) == (1, "")
+    assert said.err.startswith(f"{name}: would not be read, allowed: lists in ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
