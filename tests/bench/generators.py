@@ -168,6 +168,9 @@ def _behaviour(world: World, draw: np.random.Generator) -> pa.Table:
         customer[draw.random(m) < HOT_SHARE] = 0
     kind = draw.choice(len(_KINDS), m, p=_SHARES)
     product, order = draw.integers(0, _PRODUCTS, m), draw.integers(0, max(1, m // 3), m)
+    is_order = kind == _KINDS.index("order")
+    # An order is told once; lines and returns may be of any.
+    order[is_order] = np.arange(np.count_nonzero(is_order))
     return _table(
         customer.astype(np.int64),
         at,

@@ -29,6 +29,7 @@ from ceasefire.features.narrowing import (
     Equal,
     Events,
     Narrowing,
+    NewestStates,
     NotTooSoon,
     OfTypes,
     SinceRegistration,
@@ -37,7 +38,7 @@ from ceasefire.features.narrowing import (
 )
 from ceasefire.features.packed import PackedLists, require_columns
 from ceasefire.features.profile import PROFILE_COLUMNS, latest_settings, refused_topics
-from ceasefire.features.reduction import PerCustomer, Reduction, carrier, reduced
+from ceasefire.features.reduction import PerCustomer, Reduction, carrier, read_value, reduced
 from ceasefire.ids import hash64
 from ceasefire.vocabulary import (
     CONSENT,
@@ -47,6 +48,7 @@ from ceasefire.vocabulary import (
     REFUSED_TOPICS,
     RESPONSES,
     Aggregate,
+    EventType,
     FeatureType,
     consent_entry,
 )
@@ -118,7 +120,7 @@ class FeatureProgram:
 
         Windows are `[as_of - w, as_of)`; nothing at or past as_of is read. Neither the order of events nor what else
         is in the batch shows in a value. A first or last value at an instant with several is the smallest or the
-        largest of them.
+        largest of them. Of the states of one order the newest counts.
 
         Args:
             history: one row per customer; `columns` at least.
@@ -219,9 +221,18 @@ def _output(
     if machine_micros is not None and RESPONSES.intersection(filter_.event):
         # Before the type, so that it is worked out once for all features that read responses.
         step = _interned(Narrowing(step, NotTooSoon(machine_micros)), narrowings)
-    for criterion in (*_of_filter(filter_, feature.value), *_of_window(feature, narrowings), *_of_aggregate(feature)):
+    if EventType.ORDER in filter_.event:
+        # Before all that a state may be chosen by: a state that was replaced is in no window and no category.
+        step = _interned(Narrowing(step, NewestStates()), narrowings)
+    value = None if feature.value is None else read_value(feature.value, EventType.RETURN in filter_.event)
+    criteria = (
+        *_of_filter(filter_, feature.value),
+        *_of_window(feature, narrowings),
+        *_of_aggregate(Aggregate(str(feature.aggregate)), value),
+    )
+    for criterion in criteria:
         step = _interned(Narrowing(step, criterion), narrowings)
-    reduction = Reduction(step, Aggregate(str(feature.aggregate)), feature.value)
+    reduction = Reduction(step, Aggregate(str(feature.aggregate)), value)
     return NumberOutput(
         feature.name, reductions.setdefault(reduction, len(reductions)), feature.type, _default_number(feature)
     )
@@ -263,11 +274,11 @@ def _of_window(feature: Feature, narrowings: dict[Narrowing, int]) -> tuple[Crit
     return ()
 
 
-def _of_aggregate(feature: Feature) -> tuple[Criterion, ...]:
-    if feature.value is None:
+def _of_aggregate(aggregate: Aggregate, value: str | None) -> tuple[Criterion, ...]:
+    if value is None:
         return ()
-    carrying = Carrying(carrier(feature.value))
-    match feature.aggregate:
+    carrying = Carrying(carrier(value))
+    match aggregate:
         case Aggregate.FIRST:
             return (carrying, AtEarliest())
         case Aggregate.LAST:

@@ -10,16 +10,28 @@ import numpy as np
 
 from ceasefire.arrow import BoolArray, FloatArray, IntArray
 from ceasefire.config.units import MICROS_PER_DAY
-from ceasefire.features.narrowing import AMOUNT, CATEGORY_COLUMNS, EVENT_AT, QUANTITY, TYPE, Events
+from ceasefire.features.narrowing import (
+    AMOUNT,
+    CATEGORY_COLUMNS,
+    EVENT_AT,
+    QUANTITY,
+    SETTLED,
+    SETTLED_COLUMNS,
+    TYPE,
+    Events,
+)
 from ceasefire.features.selection import Selection, distinct_counts, largest, smallest, sums
 from ceasefire.vocabulary import Aggregate, EventType
 
 MILLI_PER_UNIT = 1000
+NET = "net_amount"
+"""SETTLED, below zero for returns."""
 
 _VALUE_COLUMNS: dict[str | None, tuple[str, ...]] = {
     None: (),
     "amount": (AMOUNT,),
-    "net_amount": (AMOUNT, TYPE),
+    SETTLED: SETTLED_COLUMNS,
+    NET: SETTLED_COLUMNS,
     "quantity": (QUANTITY,),
     "category": CATEGORY_COLUMNS,
 }
@@ -35,7 +47,7 @@ class Reduction:
     Attributes:
         step: the step, as numbered by `selections`.
         aggregate: how events become one number.
-        value: what of an event is aggregated, as `Feature.value` names it; None for counts and days.
+        value: what of an event is aggregated, as `read_value` names it; None for counts and days.
     """
 
     step: int
@@ -63,9 +75,21 @@ class PerCustomer:
     missing: BoolArray
 
 
+def read_value(value: str, has_returns: bool) -> str:
+    """What a feature aggregates, given what it names and whether returns are among its events.
+
+    Only amounts of returns have to be matched to their orders; without returns an amount is its own net.
+    """
+    if value not in ("amount", NET):
+        return value
+    if not has_returns:
+        return "amount"
+    return NET if value == NET else SETTLED
+
+
 def carrier(value: str) -> str:
     """The column that says whether an event carries a value; `category` stands for its deepest level."""
-    return {"amount": AMOUNT, "net_amount": AMOUNT, "quantity": QUANTITY}.get(value, value)
+    return {"amount": AMOUNT, NET: SETTLED, "quantity": QUANTITY}.get(value, value)
 
 
 def reduced(reduction: Reduction, events: Events, steps: Sequence[Selection]) -> PerCustomer:
@@ -115,8 +139,10 @@ def _values(value: str, events: Events, positions: IntArray) -> IntArray:
     match value:
         case "amount":
             return events.lists.filled(AMOUNT)[positions]
-        case "net_amount":
-            amounts = events.lists.filled(AMOUNT)[positions]
+        case _ if value == SETTLED:
+            return events.settled[0][positions]
+        case _ if value == NET:
+            amounts = events.settled[0][positions]
             return np.where(events.lists.whole(TYPE)[positions] == EventType.RETURN.code, -amounts, amounts)
         case "quantity":
             return events.lists.filled(QUANTITY)[positions]

@@ -98,13 +98,15 @@ def close_window(workspace: Workspace, window_end: datetime) -> None:
         features_as_of(workspace.programs, window_end), from_arrow_schema(workspace.programs.window_schema)
     )
     replace_where(lake, table, rows, _replaced(window_end, closes, decided))
+    mean = F.col("own_mean_order_minor")
     (counted,) = rows_of(
         read_table(lake, WINDOW_FEATURES)
         .where(F.col("window_end") == F.lit(window_end))
         .agg(
             F.count("*").alias("customer_count"),
-            F.sum("own_order_count").alias("orders"),
-            F.sum(F.col("own_mean_order_minor") * F.col("own_order_count")).alias("spend"),
+            # Of a customer whose amounts are all unknown there is no mean; other unknown ones count as the mean.
+            F.sum(F.when(mean.isNotNull(), F.col("own_order_count"))).alias("orders"),
+            F.sum(mean * F.col("own_order_count")).alias("spend"),
         )
     )
     close = {

@@ -19,9 +19,112 @@ WINDOWS_SQL = """
     VALUES ('24h', INTERVAL '24 hours'), ('7d', INTERVAL '7 days'), ('to_date', NULL), ('since_registration', NULL)
 """
 
+IN_TIME = """
+    event_at, amount NULLS FIRST, quantity NULLS FIRST,
+    category_3, category_2, category_1, product_id, campaign_id, channel_id, source_id
+"""
+"""How the states of an order follow each other, and the returns of it."""
+
+SETTLED_SQL = f"""
+-- Nothing at or past as_of is known.
+past AS (
+    SELECT
+        row_number() OVER () AS event_number, e.*,
+        coalesce(product.id, 0) AS product_id, coalesce("order".id, 0) AS order_id,
+        coalesce(campaign.id, 0) AS campaign_id, coalesce(channel.id, 0) AS channel_id,
+        coalesce(source.id, 0) AS source_id, coalesce(first.id, 0) AS category_1,
+        coalesce(second.id, 0) AS category_2, coalesce(third.id, 0) AS category_3
+    FROM events AS e
+    LEFT JOIN ids AS product ON product.text = e.product
+    LEFT JOIN ids AS "order" ON "order".text = e."order"
+    LEFT JOIN ids AS campaign ON campaign.text = e.campaign
+    LEFT JOIN ids AS channel ON channel.text = e.channel
+    LEFT JOIN ids AS source ON source.text = e.source
+    LEFT JOIN ids AS first ON first.text = split_part(e.category, '/', 1)
+    LEFT JOIN ids AS second
+        ON second.text = array_to_string(string_split(e.category, '/')[1:2], '/') AND e.category LIKE '%/%'
+    LEFT JOIN ids AS third
+        ON third.text = array_to_string(string_split(e.category, '/')[1:3], '/') AND e.category LIKE '%/%/%'
+    WHERE e.event_at < $as_of
+),
+-- An order that is told several times counts once, in its newest state.
+standing AS (
+    SELECT * FROM past
+    QUALIFY type <> 'order' OR "order" IS NULL OR 0 = count(*) OVER (
+        PARTITION BY customer, "order", type ORDER BY {IN_TIME} ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+    )
+),
+-- An order is worth its amount or, where it is not told, its lines. It has left what stated returns do not take.
+order_left AS (
+    SELECT
+        customer, "order",
+        CASE
+            WHEN bool_or(type = 'order') THEN any_value(amount) FILTER (type = 'order')
+            WHEN NOT bool_or(type = 'order_line' AND amount IS NULL) THEN sum(amount) FILTER (type = 'order_line')
+        END AS worth,
+        greatest(0, worth - coalesce(sum(amount) FILTER (type = 'return'), 0)) AS minor
+    FROM standing WHERE type IN ('order', 'order_line', 'return') AND "order" IS NOT NULL GROUP BY customer, "order"
+),
+-- A product of an order is worth its lines or, without any, the order if that names it.
+product_left AS (
+    SELECT
+        customer, "order", product,
+        CASE
+            WHEN NOT bool_or(type = 'order_line') THEN any_value(amount) FILTER (type = 'order')
+            WHEN NOT bool_or(type = 'order_line' AND amount IS NULL) THEN sum(amount) FILTER (type = 'order_line')
+        END AS worth,
+        greatest(0, worth - coalesce(sum(amount) FILTER (type = 'return'), 0)) AS minor
+    FROM standing
+    WHERE type IN ('order', 'order_line', 'return') AND "order" IS NOT NULL AND product IS NOT NULL
+    GROUP BY customer, "order", product
+),
+silent AS (SELECT * FROM standing WHERE type = 'return' AND amount IS NULL AND "order" IS NOT NULL),
+-- In order of time: the first silent return of a product takes what the product has left, another one nothing, and
+-- none more than the order has left, if that is known.
+wanting AS (
+    SELECT
+        s.*,
+        CASE row_number() OVER (PARTITION BY s.customer, s."order", s.product ORDER BY {IN_TIME})
+            WHEN 1 THEN p.minor ELSE 0
+        END AS wants
+    FROM silent AS s JOIN product_left AS p USING (customer, "order", product) WHERE p.worth IS NOT NULL
+),
+of_products AS (
+    SELECT
+        w.event_number, w.customer, w."order",
+        CASE WHEN o.worth IS NULL THEN w.wants ELSE greatest(0, least(w.wants, o.minor - coalesce(
+            sum(w.wants) OVER (
+                PARTITION BY w.customer, w."order" ORDER BY {IN_TIME} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ), 0
+        ))) END AS takes
+    FROM wanting AS w JOIN order_left AS o USING (customer, "order")
+),
+-- Then the first silent return of the whole takes the rest.
+of_wholes AS (
+    SELECT
+        s.event_number,
+        CASE row_number() OVER (PARTITION BY s.customer, s."order" ORDER BY {IN_TIME})
+            WHEN 1 THEN greatest(0, o.minor - coalesce(taken.minor, 0)) ELSE 0
+        END AS takes
+    FROM silent AS s
+    JOIN order_left AS o USING (customer, "order")
+    LEFT JOIN (
+        SELECT customer, "order", sum(takes) AS minor FROM of_products GROUP BY customer, "order"
+    ) AS taken USING (customer, "order")
+    WHERE s.product IS NULL AND o.worth IS NOT NULL
+),
+settled AS (
+    SELECT standing.* REPLACE (coalesce(standing.amount, of_products.takes, of_wholes.takes)::BIGINT AS amount)
+    FROM standing
+    LEFT JOIN of_products USING (event_number)
+    LEFT JOIN of_wholes USING (event_number)
+)
+"""
+
 PASSING_SQL = """
 WITH
 windows(window_name, span) AS (SELECT * FROM ({windows})),
+{settled},
 registered AS (
     SELECT customer, min(event_at) AS registered_at
     FROM events WHERE type = 'registered' AND event_at < $as_of GROUP BY customer
@@ -30,17 +133,14 @@ passing AS (
     SELECT
         f.filter_name, w.window_name, e.customer, e.event_at, e.amount, e.quantity,
         CASE WHEN e.type = 'return' THEN -e.amount ELSE e.amount END AS net_amount,
-        product.id AS product, "order".id AS "order", campaign.id AS campaign, category.id AS category
-    FROM events AS e
+        nullif(e.product_id, 0) AS product, nullif(e.order_id, 0) AS "order",
+        nullif(e.campaign_id, 0) AS campaign, category.id AS category
+    FROM settled AS e
     CROSS JOIN filters AS f
     CROSS JOIN windows AS w
     LEFT JOIN registered AS r ON r.customer = e.customer
-    LEFT JOIN ids AS product ON product.text = e.product
-    LEFT JOIN ids AS "order" ON "order".text = e."order"
-    LEFT JOIN ids AS campaign ON campaign.text = e.campaign
     LEFT JOIN ids AS category ON category.text = array_to_string(string_split(e.category, '/')[1:3], '/')
-    WHERE e.event_at < $as_of
-      AND list_contains(f.types, e.type)
+    WHERE list_contains(f.types, e.type)
       AND (f.category IS NULL OR e.category = f.category OR starts_with(e.category, f.category || '/'))
       AND (f.channel IS NULL OR e.channel = f.channel)
       AND (f.campaign IS NULL OR e.campaign = f.campaign)
@@ -83,7 +183,7 @@ def features_by_sql(
             for (aggregate, value), column in zip(AGGREGATES, columns, strict=True)
         )
         rows = connection.execute(
-            PASSING_SQL.format(windows=WINDOWS_SQL, columns=selected), {"as_of": _instant(AS_OF)}
+            PASSING_SQL.format(windows=WINDOWS_SQL, settled=SETTLED_SQL, columns=selected), {"as_of": _instant(AS_OF)}
         ).fetchall()
     return {
         (customer, f"{column}_of_{filter_name}_{window}"): cell

@@ -16,7 +16,7 @@ from ceasefire.errors import CheckFailedError, UsageError
 from ceasefire.features.program import arrow_type, compile_features
 from ceasefire.ids import hash64
 from unit.features.catalogues import FILTERS, every_feature, feature, profile_feature
-from unit.features.packed_histories import AS_OF, DAY, HOUR, Event, Setting, pack
+from unit.features.packed_histories import AS_OF, DAY, EVENT_LISTS, HOUR, Event, Setting, pack
 
 CUSTOMERS = ("ada", "bob", "cem")
 EVERYTHING = (*every_feature(FILTERS[1:4]), profile_feature("tongue", "locale", "en"))
@@ -243,16 +243,16 @@ def test_features_of_one_filter_and_window_share_every_step() -> None:
         feature("days", "days_since", ["order", "return"], None, "7d", **kids),
     ]
     together = compile_features(features)
-    # then type, category, channel, window and the presence of an amount are judged once for all
-    assert len(alone.narrowings) == 5
+    # then state, type, category, channel, window and the presence of an amount are judged once for all
+    assert len(alone.narrowings) == 6
     assert together.narrowings == alone.narrowings
     assert len(together.reductions) == 5
 
 
 def test_another_window_costs_one_step_and_another_default_none() -> None:
-    week = feature("week", "count", "order", window="7d")
-    month = feature("month", "count", "order", window="30d")
-    week_or_none = feature("week_or_none", "count", "order", window="7d", default=-1)
+    week = feature("week", "count", "browse", window="7d")
+    month = feature("month", "count", "browse", window="30d")
+    week_or_none = feature("week_or_none", "count", "browse", window="7d", default=-1)
     assert [len(compile_features(some).narrowings) for some in ([week], [week, month])] == [2, 3]
     assert len(compile_features([week, week_or_none]).reductions) == 1
 
@@ -266,14 +266,18 @@ def test_hundreds_of_features_rest_on_each_narrowing_once_and_travel_light() -> 
 
 
 def test_only_the_columns_that_features_need_are_asked_for_and_read() -> None:
-    count = feature("orders", "count", "order", category="ski/boots")
-    spend = feature("spend", "sum", "order", "net_amount", "7d")
+    count = feature("lines", "count", "order_line", category="ski/boots")
+    spend = feature("spend", "sum", "order_line", "net_amount", "7d")
+    orders = feature("orders", "count", "order")
+    net = feature("net", "sum", ["order_line", "return"], "net_amount")
     tongue = profile_feature("tongue", "locale")
     assert compile_features([]).columns == ("event_at",)
     assert compile_features([tongue]).columns == ("event_at", "profile_at", "profile_name", "profile_value")
     assert compile_features([count]).columns == ("category_2", "event_at", "type")
     assert compile_features([count, spend]).columns == ("amount_minor", "category_2", "event_at", "type")
-    assert compile_features([feature("last", "last", "order", "category")]).columns == (
+    # of orders and returns, all that tells their states apart
+    assert set(compile_features([orders]).columns) == set(compile_features([net]).columns) == set(EVENT_LISTS)
+    assert compile_features([feature("last", "last", "browse", "category")]).columns == (
         "category_1",
         "category_2",
         "category_3",
@@ -290,7 +294,7 @@ def test_only_the_columns_that_features_need_are_asked_for_and_read() -> None:
 
 
 def test_a_history_that_is_not_fit_is_refused_by_name() -> None:
-    spend = compile_features([feature("spend", "sum", "order", "amount")])
+    spend = compile_features([feature("spend", "sum", "session_ended", "amount")])
     history = pack(["ada"], [Event("ada", "order", AS_OF - 1, amount=3)])
 
     with pytest.raises(CheckFailedError, match="history lacks columns amount_minor, type, got customer_id, event_at"):

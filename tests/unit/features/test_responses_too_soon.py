@@ -21,7 +21,7 @@ DELIVERED = AS_OF - 10 * HOUR
 FEATURES = [
     feature("opens", "count", "send_opened"),
     feature("clicks_by_email_7d", "count", "send_clicked", window="7d", channel="email"),
-    feature("acts", "count", ["order", "send_clicked", "send_opened"]),
+    feature("acts", "count", ["order_line", "send_clicked", "send_opened"]),
     feature("deliveries", "count", "send_delivered"),
     feature("days_since_open", "days_since", "send_opened"),
     feature("spring_clicks", "distinct", "send_clicked", "campaign"),
@@ -44,7 +44,7 @@ SELECT
     c.customer,
     count(*) FILTER (type = 'send_opened') AS opens,
     count(*) FILTER (type = 'send_clicked' AND channel = 'email' AND instant >= $as_of - $week) AS clicks_by_email_7d,
-    count(*) FILTER (type IN ('order', 'send_clicked', 'send_opened')) AS acts,
+    count(*) FILTER (type IN ('order_line', 'send_clicked', 'send_opened')) AS acts,
     count(*) FILTER (type = 'send_delivered') AS deliveries,
     ($as_of - max(instant) FILTER (type = 'send_opened')) / $day AS days_since_open,
     count(DISTINCT campaign) FILTER (type = 'send_clicked') AS spring_clicks
@@ -56,7 +56,7 @@ happenings = st.lists(
     st.builds(
         Event,
         customer=st.sampled_from(CUSTOMERS[:2]),
-        type=st.sampled_from(("send_delivered", "send_opened", "send_clicked", "order")),
+        type=st.sampled_from(("send_delivered", "send_opened", "send_clicked", "order_line")),
         # around the edges of a span after a few deliveries, around as_of, and a week ago
         at=st.builds(
             lambda start, edge, step: start + edge + step,
