@@ -49,6 +49,17 @@ MACHINE_CODE = -1
 """The code of a machine's response in `customer_history`; no type of event has it."""
 
 
+class AmountRepair(StrEnum):
+    """Among the repairs of an event: how its amount was read otherwise than it stands in the row.
+
+    An amount in another currency is converted or, without a rate, unknown; an order of less than nothing is a return.
+    """
+
+    OTHER_CURRENCY = "other_currency"
+    CONVERTED = "converted_amount"
+    NEGATIVE_ORDER = "negative_order"
+
+
 class RejectReason(StrEnum):
     """Why an input row is in `quarantined_events` and not in `events`."""
 
@@ -60,7 +71,6 @@ class RejectReason(StrEnum):
     NON_FINITE = "non_finite_number"
     OUT_OF_RANGE = "out_of_range"
     TOO_MANY_DECIMALS = "too_many_decimals"
-    OTHER_CURRENCY = "other_currency"
     UNKNOWN_BRAND = "unknown_brand"
     UNKNOWN_EVENT_TYPE = "unknown_event_type"
     FUTURE = "future"

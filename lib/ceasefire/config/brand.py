@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from ceasefire.addresses import AddressRules, is_region
 from ceasefire.config.parsing import (
@@ -19,7 +19,18 @@ from ceasefire.config.parsing import (
     NotYet,
     refused,
 )
-from ceasefire.config.units import ClockHour, Day, Hours, Money, ShortSpan, Span, SpanOfTime, TimeZone, money_micros
+from ceasefire.config.units import (
+    ClockHour,
+    Day,
+    Hours,
+    Money,
+    Rate,
+    ShortSpan,
+    Span,
+    SpanOfTime,
+    TimeZone,
+    money_micros,
+)
 from ceasefire.consent import folded, says_every
 from ceasefire.vocabulary import MessageClass, Policy
 
@@ -183,6 +194,7 @@ class BrandSettings(Declared):
 
     brand: Identifier
     currency: Annotated[str, Field(pattern=CURRENCY)]
+    rates: dict[Annotated[str, Field(pattern=CURRENCY)], Rate] = Field(default_factory=dict)
     time_zone: TimeZone
     time_zone_from: Annotated[tuple[Literal["phone", "country"], ...], AfterValidator(_each_once)] = ()
     locale: Annotated[str, Field(pattern=LOCALE)]
@@ -202,6 +214,14 @@ class BrandSettings(Declared):
     express_on: NotYet = None
     history: NotYet = None
     holdout: NotYet = None
+
+    @field_validator("rates")
+    @classmethod
+    def _are_of_other_currencies(cls, rates: dict[str, Decimal], info: ValidationInfo) -> dict[str, Decimal]:
+        own = info.data.get("currency")
+        if own in rates:
+            raise refused(f"{own} is the brand's own currency", "other currencies")
+        return rates
 
     @field_validator("channels")
     @classmethod

@@ -28,6 +28,7 @@ _EXPONENTS = {
     for currency in currencies.split()
 }
 _SPAN = re.compile(r"([1-9][0-9]{0,4})(m|h|d)")
+_RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _HOURS = re.compile(r"([01][0-9]|2[0-4]):00-([01][0-9]|2[0-4]):00")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):00")
@@ -101,6 +102,20 @@ def money_micros(amount: Decimal, currency: str) -> int:
     return int((amount * 10 ** currency_exponent(currency) * MICROS_PER_MINOR).to_integral_value())
 
 
+def converted_minor(minor: int, rate: Decimal, exponent: int, into_exponent: int) -> int:
+    """An amount in minor units of another currency, exactly; halves of a minor unit away from zero.
+
+    Args:
+        minor: of a currency whose minor unit has `exponent` decimals.
+        rate: what one unit of that currency is worth in units of ours, whose minor unit has `into_exponent` decimals.
+    """
+    numerator, denominator = rate.as_integer_ratio()
+    whole: int = abs(minor) * numerator * 10**into_exponent
+    parts: int = denominator * 10**exponent
+    rounded = (2 * whole + parts) // (2 * parts)
+    return -rounded if minor < 0 else rounded
+
+
 def _span(value: Any) -> Span:
     if isinstance(value, Span):
         return value
@@ -148,6 +163,13 @@ def _money(value: Any) -> Decimal:
     return amount
 
 
+def _rate(value: Any) -> Decimal:
+    text = value if isinstance(value, str) else ""
+    if not _RATE.fullmatch(text) or not Decimal(text):
+        raise refused("not a rate", 'a decimal text above 0 with at most nine decimals, as in "1.08"')
+    return Decimal(text)
+
+
 def _day(value: Any) -> date:
     # A number would be taken for seconds since 1970.
     if isinstance(value, str) and _DAY.fullmatch(value):
@@ -180,5 +202,6 @@ ShortSpan = Annotated[Span, BeforeValidator(_short_span), _text(_SHORT_SPAN)]
 Hours = Annotated[LocalHours, BeforeValidator(_hours), _text(_HOURS)]
 ClockHour = Annotated[int, BeforeValidator(_clock_hour), _text(_CLOCK_TIME)]
 Money = Annotated[Decimal, BeforeValidator(_money), WithJsonSchema(_AMOUNT)]
+Rate = Annotated[Decimal, BeforeValidator(_rate), _text(_RATE)]
 Day = Annotated[date, BeforeValidator(_day), _text(_DAY)]
 TimeZone = Annotated[str, BeforeValidator(_time_zone)]

@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from ceasefire.addresses import AddressRules, normalised
+from ceasefire.config.units import converted_minor, currency_exponent
 from ceasefire.consent import (
     PROFILES,
     SAYS_CONSENT,
@@ -51,6 +52,7 @@ from ceasefire.vocabulary import (
     RESPONSES,
     TIME_ZONE,
     AddressFault,
+    AmountRepair,
     EventType,
     MessageClass,
     RefusalKind,
@@ -98,7 +100,7 @@ _EVENT_TYPES = {kind.value: kind for kind in EventType}
 _NEEDED: Mapping[EventType | None, frozenset[str]] = {
     kind: frozenset((*_REQUIRED, *(_ALSO_REQUIRED.get(kind, ()) if kind else ()))) for kind in (None, *EventType)
 }
-_SIGNED = (EventType.SESSION_ENDED,)
+_SIGNED = (EventType.SESSION_ENDED, EventType.ORDER)
 _MERGES = frozenset((EventType.CUSTOMER_MERGED,))
 _SPEAKS = SAYS_CONSENT | {EventType.SEND_BOUNCED}
 """Events that speak against contacting a customer also without a word more."""
@@ -133,6 +135,7 @@ class Contract:
         harmless: what may stay in the clear.
         machine_agents: case-folded names of the agents whose responses are a machine's; None where nobody's are.
         zones: how customers' time zones are read.
+        rates: what one unit of other currencies is worth in units of this one; amounts in others yet are unknown.
     """
 
     brand: str
@@ -144,6 +147,7 @@ class Contract:
     harmless: Harmless = NOTHING_NAMED
     machine_agents: tuple[str, ...] | None = None
     zones: ZoneRules = field(default_factory=ZoneRules)
+    rates: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -151,8 +155,9 @@ class ParsedRow:
     """One input row, read.
 
     With reasons it is no event, and only `event_key`, `payload_hash`, `customer_id` and `raw` may be set. An opt-out
-    without `event_at` counts from its arrival on; `repairs` says why it had to be repaired, or counts as no response.
-    `unread_keys` names, sorted, the keys of a rejected row whose values are what BAD_TYPE is about.
+    without `event_at` counts from its arrival on; `repairs` says why it had to be repaired, how its amount was read, or
+    that it counts as no response. `unread_keys` names, sorted, the keys of a rejected row whose values BAD_TYPE is
+    about.
     """
 
     reasons: set[RejectReason] = field(default_factory=set)
@@ -355,8 +360,6 @@ def _checked(row: dict[str, Any], shape: _Shape, contract: Contract, disguise: D
             parsed.reject(RejectReason.OUT_OF_RANGE if isinstance(text, str) else RejectReason.BAD_TYPE, name)
     if texts.get("brand", contract.brand) != contract.brand:
         reasons.add(RejectReason.UNKNOWN_BRAND)
-    if texts.get("currency", contract.currency) != contract.currency:
-        reasons.add(RejectReason.OTHER_CURRENCY)
     if "event_id" in texts:
         parsed.event_key = event_key(contract.key, texts["event_id"])
     if "customer_id" in texts:
@@ -377,8 +380,7 @@ def _checked(row: dict[str, Any], shape: _Shape, contract: Contract, disguise: D
     if not _NEEDED[kind] <= texts.keys() and _lacks(row, _NEEDED[kind]):
         reasons.add(RejectReason.MISSING_FIELD)
     if "amount" in row:
-        amount = _scaled(row["amount"], contract.exponent, MAX_MINOR, kind in _SIGNED)
-        parsed.amount_minor = _kept(amount, "amount", parsed)
+        _read_amount(row["amount"], texts.get("currency", contract.currency), kind, parsed, contract)
     if "quantity" in row:
         quantity = _scaled(row["quantity"], QUANTITY_DECIMALS, MAX_MILLI, False)
         parsed.quantity_milli = _kept(quantity, "quantity", parsed)
@@ -394,7 +396,7 @@ def _checked(row: dict[str, Any], shape: _Shape, contract: Contract, disguise: D
         if channel is None or (channel == EVERY and kind not in SAYS_CONSENT):
             reasons.add(RejectReason.UNKNOWN_CHANNEL)
     if kind is not None:
-        parsed.event_type = texts["event_type"]
+        parsed.event_type = parsed.event_type or texts["event_type"]
         if kind in _REQUIRED_ATTRIBUTES and _lacks(parsed.attributes or {}, _REQUIRED_ATTRIBUTES[kind]):
             reasons.add(RejectReason.MISSING_FIELD)
         if kind in _MERGES and parsed.attributes is not None:
@@ -413,7 +415,7 @@ def _mark_machine(row: dict[str, Any], parsed: ParsedRow, shape: _Shape, agents:
     """Say among the repairs of a sound response that it is a machine's, if its attributes or unknown keys tell so."""
     facts = [*(row.get("attributes") or {}).items(), *((name, row[name]) for name in shape.unknown)]
     if is_by_machine(facts, agents):
-        parsed.repairs = sorted({*(parsed.repairs or ()), MACHINE_RESPONSE})
+        parsed.repairs = _more(parsed.repairs, MACHINE_RESPONSE)
 
 
 def _read_statement(
@@ -482,6 +484,34 @@ def _instant(text: str) -> datetime | RejectReason:
 def _instant_or_none(value: Any) -> datetime | None:
     instant = _instant(value) if isinstance(value, str) else None
     return None if isinstance(instant, RejectReason) else instant
+
+
+def _read_amount(value: Any, currency: str, kind: EventType | None, parsed: ParsedRow, contract: Contract) -> None:
+    """Read an amount in minor units of the brand's currency, or null; an order of less than nothing is a return."""
+    is_foreign = currency != contract.currency and currency.strip().upper() != contract.currency
+    exponent = currency_exponent(currency.strip().upper()) if is_foreign else contract.exponent
+    minor = _kept(_scaled(value, exponent, MAX_MINOR, kind in _SIGNED), "amount", parsed)
+    if minor is None:
+        return
+    if kind is EventType.ORDER and minor < 0:
+        minor = -minor
+        parsed.event_type = EventType.RETURN.value
+        parsed.repairs = _more(parsed.repairs, AmountRepair.NEGATIVE_ORDER)
+    if not is_foreign:
+        parsed.amount_minor = minor
+        return
+    rate = contract.rates.get(currency.strip().upper())
+    if rate is None:
+        parsed.repairs = _more(parsed.repairs, AmountRepair.OTHER_CURRENCY)
+        return
+    parsed.repairs = _more(parsed.repairs, AmountRepair.CONVERTED)
+    parsed.amount_minor = converted_minor(minor, rate, exponent, contract.exponent)
+    if abs(parsed.amount_minor) > MAX_MINOR:
+        parsed.reasons.add(RejectReason.OUT_OF_RANGE)
+
+
+def _more(repairs: Iterable[str] | None, repair: str) -> list[str]:
+    return sorted({*(repairs or ()), str(repair)})
 
 
 def _scaled(value: Any, decimals: int, limit: int, signed: bool) -> int | RejectReason | None:
@@ -563,7 +593,7 @@ def _read_address(kind: str, text: str, parsed: ParsedRow, contract: Contract) -
     """Whether a text is an address; a repair says why it is not."""
     comparable = normalised(kind, text, contract.addresses)
     if isinstance(comparable, AddressFault):
-        parsed.repairs = sorted({*(parsed.repairs or ()), f"{kind}_{comparable.value}"})
+        parsed.repairs = _more(parsed.repairs, f"{kind}_{comparable.value}")
         return False
     setattr(parsed, kind, text)
     setattr(parsed, f"{kind}_key", address_key(contract.key, kind, comparable))

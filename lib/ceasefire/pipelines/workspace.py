@@ -57,6 +57,7 @@ class BrandAtWork:
             harmless_in(self.brand),
             settings.machine_agents,
             ZoneRules(settings.time_zone, settings.time_zone_from),
+            settings.rates,
         )
 
 
