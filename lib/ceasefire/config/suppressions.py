@@ -260,10 +260,9 @@ def _lists_of(files: tuple[tuple[str, bytes], ...], key: bytes, rules: AddressRu
             customers |= {customer_id(key, natural_id) for natural_id in ids}
             digests[CUSTOMER] |= {_digest(natural_id) for natural_id in ids}
             # Whoever copies from our tables or from another tool may have these instead of ids.
-            customers |= {listed for listed in ids if len(listed) == _PSEUDONYM_DIGITS and _PSEUDONYM.fullmatch(listed)}
-            digests[CUSTOMER] |= {
-                bytes.fromhex(listed) for listed in ids if len(listed) == _DIGEST_DIGITS and _DIGEST.fullmatch(listed)
-            }
+            pseudonyms, hashed = _hashes_among(ids)
+            customers |= pseudonyms
+            digests[CUSTOMER] |= {bytes.fromhex(digest) for digest in hashed}
             problems += wrong
         else:
             addresses, wrong = _listed_addresses(name, header, rows, rules)
@@ -321,7 +320,7 @@ def _rows(name: str, data: bytes) -> tuple[str, list[str], list[Problem]]:
 def _listed_digests(name: str, rows: Iterable[str]) -> tuple[set[bytes], list[Problem]]:
     digests, problems = set(), []
     for line, row in enumerate(rows, start=2):
-        entry = row.strip(BLANKS)
+        entry = row if len(row) == _DIGEST_DIGITS else row.strip(BLANKS)
         if _DIGEST.fullmatch(entry):
             digests.add(bytes.fromhex(entry))
         else:
@@ -348,6 +347,14 @@ def _listed_ids(name: str, rows: Iterable[str]) -> tuple[set[str], list[Problem]
         else:
             ids |= _id_forms(row)
     return ids, problems
+
+
+def _hashes_among(ids: set[str]) -> tuple[set[str], set[str]]:
+    """The pseudonyms and the digests, in hex, among listed ids."""
+    # Lists are long and such rows rare: of most lists the lengths tell that there are none.
+    if set(map(len, ids)).isdisjoint((_PSEUDONYM_DIGITS, _DIGEST_DIGITS)):
+        return set(), set()
+    return set(filter(_PSEUDONYM.fullmatch, ids)), set(filter(_DIGEST.fullmatch, ids))
 
 
 def _listed_addresses(name: str, kind: str, rows: Iterable[str], rules: AddressRules) -> tuple[set[str], list[Problem]]:
