@@ -36,6 +36,9 @@ class EventType(StrEnum):
 
 EVENT_CODES: dict[EventType, int] = {event_type: position for position, event_type in enumerate(EventType)}
 
+PROFILES = frozenset((EventType.REGISTERED, EventType.PROFILE_CHANGED))
+"""What a customer's profile is told by."""
+
 RESPONSES = frozenset((EventType.SEND_OPENED, EventType.SEND_CLICKED))
 """What a customer does with a message, and a scanner or a prefetcher does too."""
 

@@ -8,7 +8,6 @@ values out.
 from ceasefire.consent.broken_rows import read_broken
 from ceasefire.consent.flags import flag_statement, without_nesting
 from ceasefire.consent.reading import (
-    PROFILES,
     SAYS_CONSENT,
     Unclear,
     Wish,
@@ -22,7 +21,6 @@ from ceasefire.consent.words import Answer, answer_of, folded
 
 __all__ = [
     "CAMPAIGN",
-    "PROFILES",
     "SAYS_CONSENT",
     "TOPIC",
     "Answer",

@@ -11,6 +11,7 @@ from ceasefire.consent.words import (
     CHANNEL_WORDS,
     CONTEXT,
     EVERYTHING,
+    FALSE,
     OF_DEVICES,
     Answer,
     answer_of,
@@ -51,7 +52,6 @@ _NEED_CONTEXT = ("do not", "suppress", "blocklist")
 _AGREES = frozenset(["accept", "allow", "allowed", "agree", "receive", "wants", "want"])
 _SUBJECTS = frozenset(["marketing", "newsletter", "promotion", "communication"])
 _NOTHING_SAID = frozenset(("", "null", "na", "nil", "nan", "undefined"))
-_FALSE = frozenset(["false", "no", "n", "off", "f", "none", "never"])
 _ADDRESS_SIGNS = ("://", "mailto:")
 
 
@@ -181,5 +181,5 @@ def _confirms(value: Any) -> bool:
     text = str(value).strip().casefold()
     plain = folded(text)
     is_zero = not plain.strip("0")
-    is_taken_back = plain in _FALSE or plain in _NOTHING_SAID or is_agreed(text) or text == "-1"
+    is_taken_back = plain in FALSE or plain in _NOTHING_SAID or is_agreed(text) or text == "-1"
     return not (is_zero or is_taken_back or any(sign in text for sign in _ADDRESS_SIGNS))

@@ -10,7 +10,7 @@ from ceasefire.consent.broken_rows import PLAIN_VALUE_KEYS, VALUE_KEYS, Several,
 from ceasefire.consent.flags import flag_statement, without_nesting
 from ceasefire.consent.terms import CAMPAIGN, EVERY_WORDS, TOPIC, ConsentTerms, Statement, says_every, united
 from ceasefire.consent.words import EVERYTHING, Answer, Meaning, answer_of, folded, is_refused, meaning, words
-from ceasefire.vocabulary import EVERY, EventType, MessageClass, RefusalKind, RejectReason
+from ceasefire.vocabulary import EVERY, PROFILES, EventType, MessageClass, RefusalKind, RejectReason
 
 _MAX_NUMBER = 10**40
 """A larger number is no customer's: to write it out could take all memory."""
@@ -24,8 +24,6 @@ SAYS_CONSENT = frozenset(
     )
 )
 """Events that are statements on consent."""
-
-PROFILES = frozenset((EventType.REGISTERED, EventType.PROFILE_CHANGED))
 
 # Python takes five times as long to look a member up in its class.
 _ERASURE_REQUESTED, _CONSENT_CHANGED, _OPTED_OUT = (

@@ -232,9 +232,8 @@ _SENDERS = frozenset(
 CONTEXT = CHANNEL_WORDS | _SPAM | _MARKETING | _WHO | EVERYTHING | _FILLERS | _SENDERS
 """Words that leave it open whether a no is one to being contacted; of any other, such as `product`, it is not."""
 
-_WEAK_NOES = frozenset(
-    ["complain", "spam", "suppress", "blocklist", "object", "abuse", "erase", "forget", "delete", "no", "stop"]
-)
+_NOES_OF_CONTACT = frozenset(["complain", "spam", "suppress", "blocklist", "object", "abuse", "stop"])
+_WEAK_NOES = _NOES_OF_CONTACT | {"erase", "forget", "delete", "no"}
 """Noes that are one to being contacted only among words of contact."""
 _TAKES_BACK = frozenset(
     [
@@ -390,7 +389,8 @@ _AGREED = frozenset(
         "confirmedoptin",
     ]
 )
-_FALSE = frozenset(["false", "no", "n", "off", "f", "none", "never"])
+FALSE = frozenset(["false", "no", "n", "off", "f", "none", "never"])
+"""Folded values that say no, whatever the question is."""
 _REFUSED = frozenset(
     [
         "denied",
@@ -432,7 +432,7 @@ def answer_of(value: Any) -> Answer:
     number, plain = _number(value), folded(str(value))
     if plain in _TRUE or number == 1:
         return Answer.YES
-    return Answer.NO if plain in _FALSE or number in (0, -1) else Answer.UNKNOWN
+    return Answer.NO if plain in FALSE or number in (0, -1) else Answer.UNKNOWN
 
 
 def is_refused(value: Any) -> bool:
@@ -507,7 +507,7 @@ def _no_by_words(has: frozenset[str], spaced: str, says_more: bool) -> Meaning |
         is_forgotten = "forget" in has and "not" not in has
         if "erase" in has or asks_deletion or is_forgotten:
             return Meaning.ERASURE
-        if has & {"complain", "spam", "suppress", "blocklist", "object", "abuse", "stop"}:
+        if has & _NOES_OF_CONTACT:
             return Meaning.NO
         if spaced.startswith(" no ") and has & (CHANNEL_WORDS | _MARKETING):
             return Meaning.NO

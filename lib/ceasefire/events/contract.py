@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, TypeVar
 from ceasefire.addresses import AddressRules, normalised
 from ceasefire.config.units import converted_minor, currency_exponent
 from ceasefire.consent import (
-    PROFILES,
     SAYS_CONSENT,
     ConsentTerms,
     Statement,
@@ -48,6 +47,7 @@ from ceasefire.vocabulary import (
     DERIVED_ZONE,
     EVERY,
     MACHINE_RESPONSE,
+    PROFILES,
     REFUSAL,
     RESPONSES,
     TIME_ZONE,
@@ -197,6 +197,10 @@ class ParsedRow:
         self.reasons.add(reason)
         if reason is RejectReason.BAD_TYPE:
             self.unread_keys = sorted({*(self.unread_keys or ()), key})
+
+    def repair(self, why: str) -> None:
+        """Add what the row was taken in for otherwise than it came."""
+        self.repairs = sorted({*(self.repairs or ()), str(why)})
 
 
 class _RepeatedKeyError(ValueError):
@@ -415,7 +419,7 @@ def _mark_machine(row: dict[str, Any], parsed: ParsedRow, shape: _Shape, agents:
     """Say among the repairs of a sound response that it is a machine's, if its attributes or unknown keys tell so."""
     facts = [*(row.get("attributes") or {}).items(), *((name, row[name]) for name in shape.unknown)]
     if is_by_machine(facts, agents):
-        parsed.repairs = _more(parsed.repairs, MACHINE_RESPONSE)
+        parsed.repair(MACHINE_RESPONSE)
 
 
 def _read_statement(
@@ -496,22 +500,18 @@ def _read_amount(value: Any, currency: str, kind: EventType | None, parsed: Pars
     if kind is EventType.ORDER and minor < 0:
         minor = -minor
         parsed.event_type = EventType.RETURN.value
-        parsed.repairs = _more(parsed.repairs, AmountRepair.NEGATIVE_ORDER)
+        parsed.repair(AmountRepair.NEGATIVE_ORDER)
     if not is_foreign:
         parsed.amount_minor = minor
         return
     rate = contract.rates.get(currency.strip().upper())
     if rate is None:
-        parsed.repairs = _more(parsed.repairs, AmountRepair.OTHER_CURRENCY)
+        parsed.repair(AmountRepair.OTHER_CURRENCY)
         return
-    parsed.repairs = _more(parsed.repairs, AmountRepair.CONVERTED)
+    parsed.repair(AmountRepair.CONVERTED)
     parsed.amount_minor = converted_minor(minor, rate, exponent, contract.exponent)
     if abs(parsed.amount_minor) > MAX_MINOR:
         parsed.reasons.add(RejectReason.OUT_OF_RANGE)
-
-
-def _more(repairs: Iterable[str] | None, repair: str) -> list[str]:
-    return sorted({*(repairs or ()), str(repair)})
 
 
 def _scaled(value: Any, decimals: int, limit: int, signed: bool) -> int | RejectReason | None:
@@ -577,8 +577,7 @@ def _read_zone(text: str, parsed: ParsedRow, contract: Contract) -> str | None:
     """The time zone that a text means; a repair says if it is written otherwise, or not known."""
     zone = written_zone(text, contract.zones)
     if zone != text:
-        repair = ZoneRepair.UNKNOWN if zone is None else ZoneRepair.READ
-        parsed.repairs = sorted({*(parsed.repairs or ()), repair.value})
+        parsed.repair(ZoneRepair.UNKNOWN if zone is None else ZoneRepair.READ)
     return zone
 
 
@@ -593,7 +592,7 @@ def _read_address(kind: str, text: str, parsed: ParsedRow, contract: Contract) -
     """Whether a text is an address; a repair says why it is not."""
     comparable = normalised(kind, text, contract.addresses)
     if isinstance(comparable, AddressFault):
-        parsed.repairs = _more(parsed.repairs, f"{kind}_{comparable.value}")
+        parsed.repair(f"{kind}_{comparable.value}")
         return False
     setattr(parsed, kind, text)
     setattr(parsed, f"{kind}_key", address_key(contract.key, kind, comparable))

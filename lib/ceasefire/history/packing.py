@@ -15,6 +15,7 @@ from ceasefire.vocabulary import (
     GRANTED,
     MACHINE_CODE,
     OF_A_SEND,
+    PROFILES,
     REFUSAL,
     WITHDRAWN,
     EventType,
@@ -22,7 +23,6 @@ from ceasefire.vocabulary import (
 )
 
 CATEGORY_COLUMNS = ("category_1", "category_2", "category_3")
-_PROFILE_EVENTS = (EventType.REGISTERED, EventType.PROFILE_CHANGED)
 
 
 def packed_histories(events: DataFrame, address_kinds: Mapping[str, str]) -> DataFrame:
@@ -94,7 +94,7 @@ def _profile_entries(address_kinds: Mapping[str, str]) -> Column:
     )
     none = F.array().cast(ArrayType(PROFILE_ENTRY))
     entries = [
-        F.when(kind.isin(*_PROFILE_EVENTS) & F.col("attributes").isNotNull(), attributes),
+        F.when(kind.isin(*sorted(PROFILES)) & F.col("attributes").isNotNull(), attributes),
         F.when(statement.isNotNull(), F.array(said)),
         F.when(bounced & of_channel.isNotNull(), F.array(_entry(of_channel, F.lit(None)))),
     ]
