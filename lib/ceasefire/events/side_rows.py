@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
+from ceasefire.arrow import batch_of
 from ceasefire.events.blocks import (
     Rejected,
     are_merges,
@@ -52,7 +53,7 @@ def side_rows(
         else:
             columns = find(with_arrivals(events_in(rows, rejected), ingested_at, late_before))
         columns["ingest_batch"] = _repeated(ingest_batch, pa.int64(), columns)
-        return pa.record_batch([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
+        return batch_of(columns, schema)
 
     return take_rows(blocks, take, table.schema)
 

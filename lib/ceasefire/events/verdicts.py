@@ -226,7 +226,7 @@ def keep_events(blocks: DataFrame, ingest_batch: int, ingested_at: datetime, lat
         columns = {name: events[name] for name in events.schema.names} | {"_extra": events["extra"]}
         for name, value in (("ingest_batch", ingest_batch), ("ingested_at", ingested_at)):
             columns[name] = pa.repeat(pa.scalar(value, log.field(name).type), len(events))
-        return pa.record_batch([columns[name].cast(log.field(name).type) for name in log.names], names=log.names)
+        return batch_of({name: columns[name] for name in log.names}, log)
 
     return take_rows(blocks, take, EVENTS.schema)
 

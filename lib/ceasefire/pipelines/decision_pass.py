@@ -123,7 +123,7 @@ class DecisionPass:
         member, segment = np.nonzero(memberships.T)
         offsets = np.searchsorted(member, np.arange(customers.num_rows + 1))
         lists = [_lists(treatments.starts, candidates[name], kind) for name, kind in CANDIDATE_COLUMNS.items()]
-        arrays = [customers.column("customer_id"), _lists(offsets, segment, pa.int16()), columns["time_zone"], *lists]
+        arrays = [customers.column("customer_id"), _lists(offsets, segment, pa.int16()), columns[TIME_ZONE], *lists]
         return pa.RecordBatch.from_arrays(arrays, schema=PASS_SCHEMA)
 
     def _treatments(self, memberships: BoolArray, columns: Columns) -> Treatments:
@@ -149,7 +149,7 @@ class DecisionPass:
         in_use = {one.name: one for one in self.models}
         uplift, source = chosen_uplifts(campaigns, in_use, self._loaded, campaign, owner, columns, len(own_mean))
         cost = np.array([settings.cost_micros(name) for name in self.channels], np.int64)[channel]
-        zones = columns["time_zone"]
+        zones = columns[TIME_ZONE]
         slots = [
             slots_of(self.ready_at, zones, settings.time_zone, settings.channels[name].hours) for name in self.channels
         ]
@@ -188,7 +188,7 @@ class DecisionPass:
     def _gate_reasons(self, treatments: Treatments, candidates: dict[str, Flat], columns: Columns) -> CodeArray:
         campaigns, settings = self.brand.campaigns, self.brand.settings
         owner, campaign, channel = treatments.owner, treatments.campaign, treatments.channel
-        zone_of_customer, zones = zone_codes(columns["time_zone"], settings.time_zone)
+        zone_of_customer, zones = zone_codes(columns[TIME_ZONE], settings.time_zone)
         slot_at: IntArray = np.asarray(candidates["slot_at"])
         is_marketing = np.array([one.class_ is MessageClass.MARKETING for one in campaigns], np.bool_)[campaign]
         everybody = np.ones(len(owner), np.bool_)
@@ -270,7 +270,7 @@ class DecisionPass:
 
     def _consents_at(self, treatments: Treatments, columns: Columns) -> pa.Array:
         """Since when the yes stands that each candidate rests on, microseconds UTC; null where it rests on none."""
-        instants = np.zeros((2, len(self.channels), len(columns["time_zone"])), np.int64)
+        instants = np.zeros((2, len(self.channels), len(columns[TIME_ZONE])), np.int64)
         known = np.zeros(instants.shape, np.bool_)
         for number, purpose in enumerate((MessageClass.TRANSACTIONAL, MessageClass.MARKETING)):
             for place, channel in enumerate(self.channels):

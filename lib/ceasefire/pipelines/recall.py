@@ -1,26 +1,50 @@
-"""Queued sends that a no forbids which became known after they were released: they are called back by themselves."""
+"""What was said since sends were judged, and the queued ones that a no calls back."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-import pyarrow as pa
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import from_arrow_schema
-from pyspark.sql.types import StructType
 
 from ceasefire.config.units import instant_micros
 from ceasefire.pipelines.operators import append_revocations, recallable_sends
 from ceasefire.pipelines.persons import all_persons, joined_since
 from ceasefire.pipelines.workspace import Workspace
-from ceasefire.release.concerns import news_of, refusals_of, with_persons
-from ceasefire.release.gate import REFUSED, judge_queued
+from ceasefire.release.concerns import answered, news_of, refusals_of, with_persons
+from ceasefire.release.gate import REFUSED, SAID_SINCE, judge_queued
 from ceasefire.release.revocation import as_judged, as_revocations
-from ceasefire.storage.lake import is_empty, read_table, remembered, rows_of
+from ceasefire.storage.lake import Lake, is_empty, read_table, remembered, rows_of
 from ceasefire.tables import CONTACT_REFUSALS, CUSTOMER_ADDRESSES, CUSTOMER_MERGES, EVENTS
 
 _REVOKED = ("send_id", "customer_id", "channel", "released_at")
-_READ = ("class", "campaign_id", "consent_at", "refusals", "news")
+_READ = ("class", "campaign_id", "consent_at", *SAID_SINCE)
+
+Judged = Sequence[tuple[datetime, int]]
+"""Instants as of which sends were judged, each with the last ingest batch that was known then."""
+
+
+def events_since(lake: Lake, judged: Judged) -> DataFrame:
+    """Return the rows of events that happened at the first of these instants or later, or arrived after its batch."""
+    instants, batches = zip(*judged, strict=True)
+    is_recent = (F.col("event_at") >= F.lit(min(instants))) | (F.col("ingest_batch") > min(batches))
+    return read_table(lake, EVENTS).where(is_recent)
+
+
+def refusals_since(workspace: Workspace, sends: DataFrame, judged: Judged, persons: DataFrame | None) -> DataFrame:
+    """Return `concerns.refusals_of` by all that is known now.
+
+    Args:
+        workspace: the brand at work.
+        sends: as `concerns.refusals_of` takes them.
+        judged: as of when, for the ids that have joined a person since.
+        persons: `persons.all_persons`.
+    """
+    lake = workspace.lake
+    said, addresses = read_table(lake, CONTACT_REFUSALS), read_table(lake, CUSTOMER_ADDRESSES)
+    kinds = workspace.brand.settings.address_kinds
+    return refusals_of(sends, said, addresses, persons, joined_since(lake, judged), kinds)
 
 
 def call_back(workspace: Workspace, now: datetime) -> int:
@@ -43,18 +67,13 @@ def _look(workspace: Workspace, now: datetime) -> int:
     releases = rows_of(queued.select("released_at", "known_through").distinct())
     if not releases:
         return 0
+    judged = [(row["released_at"], row["known_through"]) for row in releases]
     persons = all_persons(lake)
-    since = joined_since(lake, ((row["released_at"], row["known_through"]) for row in releases))
     sends = with_persons(as_judged(queued), persons).localCheckpoint(eager=False)
-    said, addresses = read_table(lake, CONTACT_REFUSALS), read_table(lake, CUSTOMER_ADDRESSES)
-    refusals = refusals_of(sends, said, addresses, persons, since, brand.settings.address_kinds)
-    earliest, through_batch = (min(row[name] for row in releases) for name in ("released_at", "known_through"))
-    is_recent = (F.col("event_at") >= F.lit(earliest)) | (F.col("ingest_batch") > through_batch)
-    news = news_of(sends, read_table(lake, EVENTS).where(is_recent & F.col("statement.granted")), persons)
+    refusals = refusals_since(workspace, sends, judged, persons)
+    news = news_of(sends, events_since(lake, judged).where(F.col("statement.granted")), persons)
     concerned = sends.join(refusals, on="send_id", how="inner").join(news, on="send_id", how="left")
     topics = {campaign.id: frozenset(campaign.refusable) for campaign in brand.campaigns}
-    kept = [concerned.schema[name] for name in (*_REVOKED, *_READ) if name not in ("refusals", "news")]
-    schema = StructType([*kept, *from_arrow_schema(pa.schema(list(REFUSED.items()))).fields])
     judge = judge_queued(instant_micros(now), topics)
-    forbidden = concerned.select(*_REVOKED, *_READ).mapInArrow(judge, schema)
+    forbidden = answered(concerned.select(*_REVOKED, *_READ), judge, SAID_SINCE, REFUSED)
     return append_revocations(lake, as_revocations(forbidden, F.col("reason"), F.col("caused_by"), now))

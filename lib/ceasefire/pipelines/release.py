@@ -10,8 +10,6 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import from_arrow_schema
-from pyspark.sql.types import StructType
 
 from ceasefire.config.schedule import day_number
 from ceasefire.config.units import instant_micros
@@ -20,9 +18,9 @@ from ceasefire.pipelines.freshness import behind_since, tell_behind
 from ceasefire.pipelines.held_back import on_hold, on_suppression_lists
 from ceasefire.pipelines.holding import expiring_windows, is_expired, tell_held
 from ceasefire.pipelines.operators import paused_now
-from ceasefire.pipelines.persons import all_persons, joined_since
+from ceasefire.pipelines.persons import all_persons
 from ceasefire.pipelines.quality import held_windows
-from ceasefire.pipelines.recall import call_back
+from ceasefire.pipelines.recall import call_back, events_since, refusals_since
 from ceasefire.pipelines.streams import Follower, start_follower
 from ceasefire.pipelines.windows import decided_windows, newest_batch
 from ceasefire.pipelines.workspace import Workspace
@@ -36,9 +34,9 @@ from ceasefire.quality.identities import (
     release_identities,
 )
 from ceasefire.release.concerns import (
+    answered,
     flag_rivals,
     news_of,
-    refusals_of,
     with_addresses,
     with_concerns,
     with_persons,
@@ -63,7 +61,6 @@ from ceasefire.tables import (
     CLOCK_TICKS,
     CONTACT_REFUSALS,
     CONTACTS_VAULT,
-    CUSTOMER_ADDRESSES,
     DECISIONS,
     EVENTS,
     INGEST_BATCHES,
@@ -195,18 +192,12 @@ def _judged(
     persons = all_persons(lake)
     sends = with_persons(reached, persons)
     sends = with_addresses(sends, read_table(lake, CONTACTS_VAULT), persons, settings.address_kinds)
-    earliest, through_batch = min(row["as_of"] for row in windows), min(row["through_batch"] for row in windows)
-    is_recent = (F.col("event_at") >= F.lit(earliest)) | (F.col("ingest_batch") > through_batch)
-    news = news_of(sends, read_table(lake, EVENTS).where(is_recent), persons)
-    refusals = None
-    if not is_empty(lake, CONTACT_REFUSALS):
-        said, addresses = read_table(lake, CONTACT_REFUSALS), read_table(lake, CUSTOMER_ADDRESSES)
-        since = joined_since(lake, ((row["as_of"], row["through_batch"]) for row in windows))
-        refusals = refusals_of(sends, said, addresses, persons, since, settings.address_kinds)
+    decided = [(row["as_of"], row["through_batch"]) for row in windows]
+    news = news_of(sends, events_since(lake, decided), persons)
+    is_refused = not is_empty(lake, CONTACT_REFUSALS)
+    refusals = refusals_since(workspace, sends, decided, persons) if is_refused else None
     concerned = with_concerns(sends, news, refusals, on_hold(workspace), on_suppression_lists(workspace), persons)
-    kept = [field for field in concerned.schema.fields if field.name not in CONCERNS]
-    schema = StructType([*kept, *from_arrow_schema(pa.schema(list(VERDICT.items()))).fields])
-    judged = concerned.mapInArrow(judge_batches(_rules(workspace, ticks, now)), schema)
+    judged = answered(concerned, judge_batches(_rules(workspace, ticks, now)), CONCERNS, VERDICT)
     queued = _recently_queued(lake, min(ticks) - _longest_duration(workspace))
     flagged = flag_rivals(judged, with_persons(queued, persons), settings.pressure.lock)
     if settings.release.mode == "shadow":

@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from ceasefire.arrow import batch_of
 from ceasefire.campaigns.treatments import audience_mask
 from ceasefire.config.bundle import read_products
 from ceasefire.config.campaigns import Campaign
@@ -192,7 +193,7 @@ def _known_of_batch(
         "treated": pa.array(treated[rows]),
         "inputs": pa.ListArray.from_arrays(pa.array(np.arange(n + 1) * len(inputs), pa.int32()), values),
     }
-    return pa.RecordBatch.from_arrays([made[one.name].cast(one.type) for one in _KNOWN], schema=_KNOWN)
+    return batch_of(made, _KNOWN)
 
 
 def persons_of_campaigns(lake: Lake, past: Sequence[PastCampaign]) -> DataFrame | None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import reduce
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import from_arrow_type
+from pyspark.sql.pandas.types import from_arrow_schema, from_arrow_type
+from pyspark.sql.types import StructType
 
 from ceasefire.release.gate import NEWS, REFUSAL
-from ceasefire.vocabulary import RefusalKind
+from ceasefire.vocabulary import TIME_ZONE, RefusalKind
+
+ArrowFunction = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 PUNCTUAL_MICROS = 3_600_000_000
 """A message that went so short a time after its slot counts as of its slot: ticks come a little late."""
@@ -91,7 +95,7 @@ def news_of(sends: DataFrame, events: DataFrame, persons: DataFrame | None) -> D
         statement["purpose"].alias("purpose"),
         statement["topic"].alias("topic"),
         statement["granted"].alias("granted"),
-        F.element_at("attributes", F.lit("time_zone")).alias("time_zone"),
+        F.element_at("attributes", F.lit(TIME_ZONE)).alias("time_zone"),
     )
     facts = with_persons(facts, persons).drop("customer_id")
     keys = sends.select("send_id", "person_id", "as_of", "through_batch")
@@ -173,6 +177,22 @@ def with_concerns(
     told = _marked(told, held, persons, "on_hold")
     told = _listed(told, suppressed, persons)
     return told.withColumn("merged_away", F.col("person_id") != F.col("customer_id"))
+
+
+def answered(
+    sends: DataFrame, judge: ArrowFunction, asked: Collection[str], answers: Mapping[str, pa.DataType]
+) -> DataFrame:
+    """Return the sends as the gate hands them on: without the columns that only it reads, with its answers.
+
+    Args:
+        sends: as the gate takes them.
+        judge: `gate.judge_batches` or `gate.judge_queued`.
+        asked: columns that only the gate reads: CONCERNS or SAID_SINCE.
+        answers: VERDICT or REFUSED.
+    """
+    kept = [field for field in sends.schema.fields if field.name not in asked]
+    added = from_arrow_schema(pa.schema(list(answers.items())))
+    return sends.mapInArrow(judge, StructType([*kept, *added.fields]))
 
 
 def _joined(sends: DataFrame, lists: DataFrame | None, name: str, kind: str) -> DataFrame:

@@ -218,6 +218,9 @@ def verdict_on(send: Row, rules: GateRules) -> Verdict:
     return Verdict(as_of, None, None, is_paused or waits_for_intake or at is None, yes_at, date)
 
 
+SAID_SINCE = ("news", "refusals")
+"""Columns of a queued send that only `refused` reads."""
+
 REFUSED = {"reason": pa.string(), "caused_by": pa.string()}
 """Why a queued send must not go any more, and the event that says so; both null for all others."""
 
@@ -248,16 +251,16 @@ def refused(sends: pa.RecordBatch, now: int, topics: Mapping[str, Collection[str
         topics: what can be refused of each campaign, as statements name it.
     """
     words: list[tuple[str | None, str | None]] = []
-    for send in sends.select(["class", "channel", "campaign_id", "consent_at", "news", "refusals"]).to_pylist():
+    for send in sends.select(["class", "channel", "campaign_id", "consent_at", *SAID_SINCE]).to_pylist():
         campaign = send["campaign_id"]
-        noes, _ = _noes(send, now, topics.get(campaign, (CAMPAIGN + campaign,)))
+        noes, _ = _noes(send, _happened(send, now), now, topics.get(campaign, (CAMPAIGN + campaign,)))
         _, event_key, reason = min(noes, default=(0, None, None))
         words.append((None if reason is None else reason.value, event_key))
-    columns = {name: sends.column(name) for name in sends.schema.names if name not in ("news", "refusals")}
+    columns = {name: sends.column(name) for name in sends.schema.names if name not in SAID_SINCE}
     columns |= {
         name: pa.array([word[place] for word in words], kind) for place, (name, kind) in enumerate(REFUSED.items())
     }
-    schema = with_answers(sends.schema, ("news", "refusals"), REFUSED)
+    schema = with_answers(sends.schema, SAID_SINCE, REFUSED)
     return batch_of(columns, schema).filter(pc.is_valid(columns["reason"]))
 
 
@@ -286,7 +289,8 @@ Cause = tuple[int, str, WithheldReason]
 
 def _cause(send: Row, as_of: int, rules: GateRules) -> tuple[tuple[WithheldReason, str | None] | None, int | None]:
     """The earliest event that forbids the send and its reason, and the yes that the send rests on otherwise."""
-    causes, yes_at = _noes(send, as_of, _topics_of(send, rules))
+    news = _happened(send, as_of)
+    causes, yes_at = _noes(send, news, as_of, _topics_of(send, rules))
     causes += [
         (instant_micros(refusal["said_at"]), refusal["event_key"], WithheldReason.BOUNCED)
         for refusal in send["refusals"] or ()
@@ -294,7 +298,7 @@ def _cause(send: Row, as_of: int, rules: GateRules) -> tuple[tuple[WithheldReaso
     ]
     causes += [
         (instant_micros(fact["happened_at"]), fact["event_key"], _reason_of_cancelling(fact))
-        for fact in _happened(send, as_of)
+        for fact in news
         if _cancels(fact, send)
     ]
     if causes:
@@ -305,19 +309,21 @@ def _cause(send: Row, as_of: int, rules: GateRules) -> tuple[tuple[WithheldReaso
 
 
 def _happened(send: Row, as_of: int) -> list[Row]:
+    """The news of a send that has happened by an instant."""
     return [fact for fact in send["news"] or () if instant_micros(fact["happened_at"]) <= as_of]
 
 
-def _noes(send: Row, as_of: int, topics: Collection[str]) -> tuple[list[Cause], int | None]:
+def _noes(send: Row, news: Sequence[Row], as_of: int, topics: Collection[str]) -> tuple[list[Cause], int | None]:
     """The noes that forbid the send, and the yes that it rests on.
 
     Args:
-        send: `class`, `channel`, `consent_at`, `news` and `refusals`.
+        send: `class`, `channel`, `consent_at` and `refusals`.
+        news: `_happened`.
         as_of: a yes counts if it has happened by this instant, a no in any case.
         topics: what can be refused of its campaign.
     """
     yes_at = None if send["consent_at"] is None else instant_micros(send["consent_at"])
-    for fact in _happened(send, as_of):
+    for fact in news:
         if fact["granted"] and fact["topic"] is None and _covers(fact, send):
             said_at = instant_micros(fact["happened_at"])
             yes_at = said_at if yes_at is None else max(yes_at, said_at)
