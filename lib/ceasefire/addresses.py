@@ -53,7 +53,7 @@ BLANKS = (
     # and what cannot be seen at all: joiners, marks of direction and of byte order
     "\xad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 )
-"""What is never meant around an id or an address: blanks, and characters that cannot be seen."""
+"""Blanks around an id or an address, and characters that cannot be seen: they are never meant."""
 
 _NOT_A_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
 _DISPLAY_FORM = re.compile(r"[^<>]*<([^<>]*)>")

@@ -203,7 +203,7 @@ def _files(folder: Path) -> tuple[tuple[str, bytes], ...]:
 
 
 def _strays(folder: Path) -> list[Problem]:
-    """What lies in a brand's folder, looks like its suppression lists, and would not be read.
+    """Files and folders beside a brand's suppression lists that look like such lists and would not be read.
 
     Raises:
         OSError: the folder cannot be listed.

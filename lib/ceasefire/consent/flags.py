@@ -94,7 +94,7 @@ def flag_statement(values: Mapping[str, Any], terms: ConsentTerms, is_profile: b
 
 
 def says_no(key: str, value: Any) -> bool:
-    """Whether a key and its value look like a no to some channel."""
+    """Return whether a key and its value look like a no to some channel."""
     return any(
         _confirms(value) if flag.is_of_no else answer_of(value) is Answer.NO
         for flag in _flags((key,))
@@ -173,7 +173,7 @@ def _refused(flag: _Flag, value: Any, channel: str, terms: ConsentTerms) -> set[
 
 
 def _confirms(value: Any) -> bool:
-    """Whether a value of a flag such as `unsubscribed` confirms it: an instant, or what nobody understands, does."""
+    """Return whether a value confirms a flag such as `unsubscribed`: instants and words that nobody knows do."""
     if value is None or isinstance(value, bool | dict):
         return value is True
     if isinstance(value, list):

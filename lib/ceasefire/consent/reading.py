@@ -1,4 +1,4 @@
-"""What an event, or a row that is none, says on consent."""
+"""Statements on consent: of events by strict rules, of rows that are none by lenient ones."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def strict_statement(
 
 
 def contradicts_yes(row: Mapping[str, Any], others: Mapping[str, Any], terms: ConsentTerms) -> bool:
-    """Whether a row that says yes says in another place something else, or that it is about less than it seems.
+    """Return whether a row that says yes says no, or narrows the yes, in another of its places.
 
     Args:
         row: a sound `consent_changed`, `granted` being true.

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from decimal import Context, Decimal, Inexact, InvalidOperation
-from functools import cache, lru_cache
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from ceasefire.addresses import AddressRules, normalised
@@ -29,6 +28,7 @@ from ceasefire.consent import (
     without_nesting,
 )
 from ceasefire.events.customer_zones import PHONE_ZONE, ZoneRules, written_zone, zone_of_country, zone_of_phone
+from ceasefire.events.exact_values import read_instant, read_scaled
 from ceasefire.events.machines import is_by_machine
 from ceasefire.events.personal_values import (
     ADDRESSES,
@@ -107,18 +107,7 @@ _SPEAKS = SAYS_CONSENT | {EventType.SEND_BOUNCED}
 _NOTHING = (None, "")
 # A byte order mark is no text of the row.
 _AROUND = " \t\n\r\ufeff"
-# Of more digits than any amount has: what has to be rounded to fit is not an exact number of the unit.
-_EXACT = Context(prec=40, traps=[Inexact, InvalidOperation])
-_FIRST_YEAR, _END_YEAR = 1970, 2200
 _Value = TypeVar("_Value", datetime, int)
-_INSTANT = re.compile(
-    r"(\d{4}-\d\d-\d\d[Tt ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d++)?)?)"
-    r"(?: ?([+-]\d\d(?::?[0-5]\d)?)|[Zz]| UTC)(?:\[[\w+/-]{1,64}\])?",
-    re.ASCII,
-)
-"""An instant of RFC 3339, section 5.6, or as Java and warehouses write it: without seconds that are nought, a blank
-before the offset, an offset without its colon or minutes, ` UTC`, or the name of a zone after the offset (RFC 9557),
-which says nothing that the offset does not. Groups: the local time, and the offset unless it is UTC by name."""
 
 
 @dataclass(frozen=True)
@@ -378,7 +367,7 @@ def _checked(row: dict[str, Any], shape: _Shape, contract: Contract, disguise: D
     if parsed.category is not None and "" in parsed.category.split("/"):
         reasons.add(RejectReason.OUT_OF_RANGE)
     if "event_at" in texts:
-        parsed.event_at = _kept(_instant(texts["event_at"]), "event_at", parsed)
+        parsed.event_at = _kept(read_instant(texts["event_at"]), "event_at", parsed)
     kind = _event_type(texts.get("event_type"), reasons)
     # Nearly every row has all that it needs among its plain texts: only of the others each value is looked at.
     if not _NEEDED[kind] <= texts.keys() and _lacks(row, _NEEDED[kind]):
@@ -386,7 +375,7 @@ def _checked(row: dict[str, Any], shape: _Shape, contract: Contract, disguise: D
     if "amount" in row:
         _read_amount(row["amount"], texts.get("currency", contract.currency), kind, parsed, contract)
     if "quantity" in row:
-        quantity = _scaled(row["quantity"], QUANTITY_DECIMALS, MAX_MILLI, False)
+        quantity = read_scaled(row["quantity"], QUANTITY_DECIMALS, MAX_MILLI, False)
         parsed.quantity_milli = _kept(quantity, "quantity", parsed)
     if "attributes" in row:
         _read_attributes(row["attributes"], parsed, disguise, contract)
@@ -470,31 +459,17 @@ def _kept(value: _Value | RejectReason | None, key: str, parsed: ParsedRow) -> _
     return value
 
 
-def _instant(text: str) -> datetime | RejectReason:
-    """An instant in UTC, to the microsecond; further decimals are cut off."""
-    found = _INSTANT.fullmatch(text)
-    if found is None:
-        return RejectReason.BAD_TYPE
-    local, offset = found.groups()
-    try:
-        instant = datetime.fromisoformat(local + (offset or "Z"))
-        if instant.tzinfo is not UTC:
-            instant = instant.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return RejectReason.BAD_TYPE
-    return instant if _FIRST_YEAR <= instant.year < _END_YEAR else RejectReason.OUT_OF_RANGE
-
-
 def _instant_or_none(value: Any) -> datetime | None:
-    instant = _instant(value) if isinstance(value, str) else None
+    instant = read_instant(value) if isinstance(value, str) else None
     return None if isinstance(instant, RejectReason) else instant
 
 
 def _read_amount(value: Any, currency: str, kind: EventType | None, parsed: ParsedRow, contract: Contract) -> None:
     """Read an amount in minor units of the brand's currency, or null; an order of less than nothing is a return."""
-    is_foreign = currency != contract.currency and currency.strip().upper() != contract.currency
-    exponent = currency_exponent(currency.strip().upper()) if is_foreign else contract.exponent
-    minor = _kept(_scaled(value, exponent, MAX_MINOR, kind in _SIGNED), "amount", parsed)
+    currency = currency.strip().upper()
+    is_foreign = currency != contract.currency
+    exponent = currency_exponent(currency) if is_foreign else contract.exponent
+    minor = _kept(read_scaled(value, exponent, MAX_MINOR, kind in _SIGNED), "amount", parsed)
     if minor is None:
         return
     if kind is EventType.ORDER and minor < 0:
@@ -504,7 +479,7 @@ def _read_amount(value: Any, currency: str, kind: EventType | None, parsed: Pars
     if not is_foreign:
         parsed.amount_minor = minor
         return
-    rate = contract.rates.get(currency.strip().upper())
+    rate = contract.rates.get(currency)
     if rate is None:
         parsed.repair(AmountRepair.OTHER_CURRENCY)
         return
@@ -512,43 +487,6 @@ def _read_amount(value: Any, currency: str, kind: EventType | None, parsed: Pars
     parsed.amount_minor = converted_minor(minor, rate, exponent, contract.exponent)
     if abs(parsed.amount_minor) > MAX_MINOR:
         parsed.reasons.add(RejectReason.OUT_OF_RANGE)
-
-
-def _scaled(value: Any, decimals: int, limit: int, signed: bool) -> int | RejectReason | None:
-    """A decimal number, given as text or number, as an integer of 10^-decimals."""
-    if value is None or value == "":
-        return None
-    is_whole = type(value) is int
-    scaled: int | RejectReason = value * 10**decimals if is_whole else _exactly_scaled(value, decimals, limit)
-    if isinstance(scaled, RejectReason):
-        return scaled
-    return RejectReason.OUT_OF_RANGE if abs(scaled) > limit or (scaled < 0 and not signed) else scaled
-
-
-def _exactly_scaled(value: Any, decimals: int, limit: int) -> int | RejectReason:
-    # An underscore is Python's way to group digits, and nobody else's.
-    if not isinstance(value, str | Decimal) or (isinstance(value, str) and "_" in value):
-        return RejectReason.BAD_TYPE
-    try:
-        number = Decimal(value.strip()) if isinstance(value, str) else value
-    except InvalidOperation:
-        return RejectReason.BAD_TYPE
-    if not number.is_finite():
-        return RejectReason.NON_FINITE
-    # The exponent is looked at first: to scale 1e999999999 would take all memory.
-    if number and number.adjusted() >= _digits(limit):
-        return RejectReason.OUT_OF_RANGE
-    try:
-        shifted = number.scaleb(decimals, _EXACT)
-    except Inexact:
-        return RejectReason.TOO_MANY_DECIMALS
-    scaled = int(shifted)
-    return scaled if scaled == shifted else RejectReason.TOO_MANY_DECIMALS
-
-
-@cache
-def _digits(limit: int) -> int:
-    return len(str(limit))
 
 
 def _read_attributes(value: Any, parsed: ParsedRow, disguise: Disguise, contract: Contract) -> None:
